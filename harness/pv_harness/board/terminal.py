@@ -1,0 +1,214 @@
+"""The scoreboard and one falsifier's explanation, as a terminal shows them."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from pv_harness.contract import show_value
+from pv_harness.status import StatusKind
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from pv_harness.board.scoreboard import Row, Scoreboard
+    from pv_harness.status import Status
+
+_WIDE = 120
+_STYLES = {
+    StatusKind.LEVEL: "green",
+    StatusKind.FAILED: "bold red",
+    StatusKind.FLAKY: "bold red",
+    StatusKind.VACUOUS: "bold red",
+    StatusKind.ERROR: "bold magenta",
+    StatusKind.STALE: "yellow",
+    StatusKind.UNBOUND: "yellow",
+    StatusKind.NOT_RUN: "yellow",
+    StatusKind.BLOCKED: "cyan",
+}
+
+
+def render_scoreboard(
+    board: Scoreboard, *, width: int, now_s: float, color: bool = False
+) -> str:
+    """The board as text of at most `width` columns; `now_s` is what ages are counted from."""
+    console = _console(width, color=color)
+    for contract, rows in board.by_contract():
+        done = sum(row.status.at_ceiling for row in rows if row.falsifier.counted)
+        total = sum(row.falsifier.counted for row in rows)
+        console.print(_plain(contract.id, "bold"))
+        console.print(_plain(f"  {contract.title}: {done} of {total} at their ceiling", "dim"))
+        for row in rows:
+            for shown in _row_lines(row, width, now_s):
+                console.print(shown)
+        console.print()
+    for line in summary_lines(board):
+        console.print(_plain(line, "bold"))
+    return _text_of(console)
+
+
+def summary_lines(board: Scoreboard) -> tuple[str, ...]:
+    """The counted fractions, each with its denominator."""
+    counted = board.counted
+    tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
+    killed = sum(row.status.potency.killed for row in counted)
+    planted = sum(row.status.potency.planted for row in counted)
+    apart = len(board.rows) - len(counted)
+    lines = [
+        (
+            f"{len(board.judged)} of {len(counted)} falsifiers judged · "
+            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling · "
+            f"{killed} of {planted} planted defects killed"
+        ),
+        tally or "no falsifier",
+    ]
+    if apart:
+        lines.append(f"{apart} reported apart (¹), in no count")
+    return tuple(lines)
+
+
+def render_explanation(row: Row, *, width: int, now_s: float, color: bool = False) -> str:
+    """One falsifier: the claim, its status, each condition, and what would cure the first."""
+    console = _console(width, color=color)
+    falsifier, status = row.falsifier, row.status
+    console.print(_plain(f"{falsifier.id}  {status}", _STYLES[status.kind]))
+    for label, text in (
+        ("contract", f"{row.contract.id} {row.contract.version}"),
+        ("rule", falsifier.rule),
+        ("prediction", falsifier.prediction),
+        ("if it fails", falsifier.if_fails),
+        ("bounds", "; ".join(str(bound) for bound in falsifier.bounds)),
+    ):
+        _print_field(console, label, text)
+    for line in _evidence_lines(row, now_s):
+        console.print(_plain(line))
+    if status.why:
+        _print_field(console, "why not higher", status.why)
+    if status.record is not None and status.kind in _RED:
+        for text in status.record.reason.splitlines():
+            console.print(_plain(f"    {text}", "dim"))
+    if status.cure:
+        _print_field(console, "to change that", status.cure)
+    return _text_of(console)
+
+
+_RED = {StatusKind.FAILED, StatusKind.FLAKY, StatusKind.ERROR}
+
+
+def show_age(seconds: float) -> str:
+    """An age in its largest unit: 45s, 12m, 5h, 3d."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def _row_lines(row: Row, width: int, now_s: float) -> Iterator[Text]:
+    from rich.text import Text
+
+    status = row.status
+    name = row.falsifier.id + ("" if row.falsifier.counted else "¹")
+    line = Text(f"  {name:<35} ")
+    shown = _short_status(status)
+    line.append(f"{shown:<25}", style=_STYLES[status.kind])
+    line.append(f" {status.potency!s:>5}" if status.potency.planted else "      ")
+    age = show_age(now_s - status.record.finished_s) if status.record else "-"
+    line.append(f" {age:>4}")
+    measured = _show_tightest(row)
+    if width >= _WIDE and measured:
+        line.append(f"  {measured}", style="dim")
+    line.truncate(width, overflow="ellipsis")
+    yield line
+    if not status.at_ceiling:
+        text = (
+            f"{status.detail}: {status.why}" if _adds(status) else status.why or status.detail
+        )
+        yield from _wrapped(text, width, "      ↳ ")
+        if status.cure:
+            yield from _wrapped(status.cure, width, "        → ")
+
+
+def _adds(status: Status) -> bool:
+    return bool(status.detail and status.why) and status.why not in status.detail
+
+
+def _short_status(status: Status) -> str:
+    if status.kind in {StatusKind.LEVEL, StatusKind.BLOCKED}:
+        return str(status)
+    if status.kind is StatusKind.STALE and status.level is not None:
+        return f"STALE(was {status.level.value})"
+    return status.kind.value
+
+
+def _show_tightest(row: Row) -> str:
+    judgement = row.tightest
+    if judgement is None:
+        return ""
+    bound = judgement.bound
+    value = show_value(judgement.measurement.value)
+    return f"{bound.metric} {value} ({bound.comparator.sign} {show_value(bound.threshold)})"
+
+
+def _evidence_lines(row: Row, now_s: float) -> Iterator[str]:
+    status = row.status
+    record = status.record
+    if record is not None:
+        age = show_age(now_s - record.finished_s)
+        where = ", ".join(f"{k} {v}" for k, v in sorted((record.environment or {}).items()))
+        yield f"  evidence        {record.statement[:12]} · {age} ago · {where}"
+    for judgement in row.judgements:
+        mark = "✓" if judgement.holds else "✗"
+        margin = "" if judgement.margin is None else f", margin {judgement.margin:.4g}"
+        yield f"  {mark} {judgement}{margin}"
+    for condition in status.conditions:
+        yield f"  {'✓' if condition.holds else '✗'} {condition.text}"
+
+
+def _print_field(console: Console, label: str, text: str) -> None:
+    for line in _wrapped(text, console.width, f"  {label:<15} "):
+        console.print(line)
+
+
+def _wrapped(text: str, width: int, prefix: str) -> list[Text]:
+    import textwrap
+
+    lines = textwrap.wrap(text, max(20, width - len(prefix)), break_on_hyphens=False) or [""]
+    indent = " " * len(prefix)
+    return [_plain((prefix if i == 0 else indent) + part) for i, part in enumerate(lines)]
+
+
+def _plain(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(_printable(text), style=style)
+
+
+def _printable(text: str) -> str:
+    """Text from contracts and logs without control characters: it may not drive a terminal."""
+    return "".join(
+        c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def _console(width: int, *, color: bool) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def _text_of(console: Console) -> str:
+    stream = console.file
+    assert isinstance(stream, io.StringIO)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

@@ -1,0 +1,90 @@
+"""What evidence says about one falsifier: the result of a run, and of a planted change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pv_harness.manifest import Manifest
+    from pv_harness.measurement import Measurement
+
+
+class Verdict(Enum):
+    """How all checks of one falsifier ended together, in one run."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    ERROR = "ERROR"
+    SKIPPED = "SKIPPED"
+    BLOCKED = "BLOCKED"
+
+
+class PatchOutcome(Enum):
+    """What a planted change did. Of a defect only KILLED counts, of a control only GREEN."""
+
+    KILLED = "KILLED"
+    SURVIVED = "SURVIVED"
+    KILLED_FOR_ANOTHER_REASON = "KILLED_FOR_ANOTHER_REASON"
+    KILLED_BY_CRASH = "KILLED_BY_CRASH"
+    TIMEOUT = "TIMEOUT"
+    VOID = "VOID"
+    """The patch does not apply, changes nothing or does not compile."""
+    RED_ON_ARRIVAL = "RED_ON_ARRIVAL"
+    """The falsifier was not green before anything was planted."""
+    GREEN = "GREEN"
+    RED = "RED"
+
+    @property
+    def counts(self) -> bool:
+        """True for what a planted change is there to show."""
+        return self in {PatchOutcome.KILLED, PatchOutcome.GREEN}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One falsifier in one run.
+
+    Attributes:
+        reason: for anything but PASSED, what was seen.
+        reached: entry points entered in processes that the checks started.
+        reached_in_process: entry points entered only in the checks' own process.
+        finished_s: seconds since the epoch.
+        environment: the machine and versions, as strings.
+        statement: digest of the statement that holds the record; empty before it is stored.
+    """
+
+    falsifier_id: str
+    verdict: Verdict
+    manifest: Manifest
+    measurements: tuple[Measurement, ...] = ()
+    broken: tuple[str, ...] = ()
+    reason: str = ""
+    checks: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
+    reached_in_process: tuple[str, ...] = ()
+    cuda_peak_bytes: int = 0
+    duration_s: float = 0.0
+    finished_s: float = 0.0
+    environment: Mapping[str, str] | None = None
+    statement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRecord:
+    """One planted defect, or control, of one falsifier."""
+
+    falsifier_id: str
+    patch_id: str
+    patch_digest: str
+    outcome: PatchOutcome
+    manifest: Manifest
+    reason: str = ""
+    duration_s: float = 0.0
+    finished_s: float = 0.0
+    environment: Mapping[str, str] | None = None
+    statement: str = ""

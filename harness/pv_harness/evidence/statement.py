@@ -1,0 +1,229 @@
+"""One run as an in-toto Statement v1 in a DSSE envelope, and back.
+
+The predicate is in-toto's test-result v0.1 with one field more, `pv`, which that format's
+readers skip. Subjects are the falsifiers, each with its fingerprint as digest. The files that
+the fingerprints rest on stand once, in `pv.entries`; each record refers to them by position.
+
+Source: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md,
+https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md,
+https://github.com/secure-systems-lab/dsse/blob/master/envelope.md
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pv_harness.digest import canonical_json
+from pv_harness.errors import EvidenceError
+from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
+from pv_harness.manifest import Entry, EntryKind, Manifest
+from pv_harness.measuring.record import measurement_from_json, measurement_to_json
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatement:
+    """Everything that one invocation of pv found.
+
+    Attributes:
+        planned: the IDs that were to be judged, so that a missing one shows.
+        configuration: contract path -> digest of its bytes.
+        started_s: seconds since the epoch.
+    """
+
+    planned: tuple[str, ...]
+    configuration: Mapping[str, str]
+    runs: tuple[RunRecord, ...]
+    patches: tuple[PatchRecord, ...]
+    started_s: float
+    pv_version: str
+
+
+def encode_statement(run: RunStatement) -> bytes:
+    """The DSSE envelope of a run, one line of canonical JSON."""
+    table = _EntryTable()
+    predicate = {
+        "result": _overall(run),
+        "configuration": [
+            {"name": name, "digest": {"sha256": digest}}
+            for name, digest in sorted(run.configuration.items())
+        ],
+        "passedTests": [r.falsifier_id for r in run.runs if r.verdict is Verdict.PASSED],
+        "warnedTests": [
+            r.falsifier_id
+            for r in run.runs
+            if r.verdict in {Verdict.ERROR, Verdict.SKIPPED, Verdict.BLOCKED}
+        ],
+        "failedTests": [r.falsifier_id for r in run.runs if r.verdict is Verdict.FAILED],
+        "pv": {
+            "format": FORMAT,
+            "version": run.pv_version,
+            "started": run.started_s,
+            "planned": list(run.planned),
+            "runs": [_run_to_json(r, table) for r in run.runs],
+            "patches": [_patch_to_json(p, table) for p in run.patches],
+            "entries": table.rows,
+        },
+    }
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(run),
+        "predicateType": PREDICATE_TYPE,
+        "predicate": predicate,
+    }
+    payload = base64.b64encode(canonical_json(statement)).decode("ascii")
+    envelope = {"payloadType": PAYLOAD_TYPE, "payload": payload, "signatures": []}
+    return canonical_json(envelope) + b"\n"
+
+
+def decode_statement(data: bytes, digest: str) -> RunStatement:
+    """The run that an envelope holds; each record knows the statement's digest.
+
+    Raises:
+        EvidenceError: the bytes are no envelope, statement or predicate of the kind that
+            `encode_statement` writes.
+    """
+    try:
+        envelope = json.loads(data)
+        _expect("payload type", envelope["payloadType"], PAYLOAD_TYPE)
+        statement = json.loads(base64.b64decode(envelope["payload"], validate=True))
+        _expect("statement type", statement["_type"], STATEMENT_TYPE)
+        _expect("predicate type", statement["predicateType"], PREDICATE_TYPE)
+        return _run_from_predicate(statement["predicate"], digest)
+    except _MALFORMED as error:
+        raise EvidenceError(f"is not a statement of pv: {error!r}") from error
+
+
+_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+
+
+def _expect(what: str, found: Any, expected: Any) -> None:
+    if found != expected:
+        raise EvidenceError(f"{what} is {found!r}, this pv reads {expected!r}")
+
+
+class _EntryTable:
+    """Manifest entries, each stored once."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str | None]] = []
+        self._positions: dict[Entry, int] = {}
+
+    def refer(self, manifest: Manifest) -> list[int]:
+        return [self._position(entry) for entry in manifest.entries]
+
+    def _position(self, entry: Entry) -> int:
+        if entry not in self._positions:
+            self._positions[entry] = len(self.rows)
+            self.rows.append([entry.kind.value, entry.name, entry.digest, entry.bytes_digest])
+        return self._positions[entry]
+
+
+def _overall(run: RunStatement) -> str:
+    verdicts = {r.verdict for r in run.runs}
+    if Verdict.FAILED in verdicts or not all(p.outcome.counts for p in run.patches):
+        return "FAILED"
+    return "WARNED" if verdicts - {Verdict.PASSED} else "PASSED"
+
+
+def _subjects(run: RunStatement) -> list[dict[str, Any]]:
+    pairs = [(r.falsifier_id, r.manifest.fingerprint) for r in run.runs]
+    pairs += [(p.falsifier_id, p.manifest.fingerprint) for p in run.patches]
+    return [{"name": n, "digest": {"sha256": d}} for n, d in dict.fromkeys(pairs)]
+
+
+def _run_to_json(record: RunRecord, table: _EntryTable) -> dict[str, Any]:
+    return {
+        "id": record.falsifier_id,
+        "verdict": record.verdict.value,
+        "manifest": table.refer(record.manifest),
+        "measurements": [measurement_to_json(m) for m in record.measurements],
+        "broken": list(record.broken),
+        "reason": record.reason,
+        "checks": list(record.checks),
+        "reached": list(record.reached),
+        "reached_in_process": list(record.reached_in_process),
+        "cuda_peak_bytes": record.cuda_peak_bytes,
+        "duration": record.duration_s,
+        "finished": record.finished_s,
+        "environment": dict(record.environment or {}),
+    }
+
+
+def _patch_to_json(record: PatchRecord, table: _EntryTable) -> dict[str, Any]:
+    return {
+        "id": record.falsifier_id,
+        "patch": record.patch_id,
+        "patch_digest": record.patch_digest,
+        "outcome": record.outcome.value,
+        "manifest": table.refer(record.manifest),
+        "reason": record.reason,
+        "duration": record.duration_s,
+        "finished": record.finished_s,
+        "environment": dict(record.environment or {}),
+    }
+
+
+def _run_from_predicate(predicate: Mapping[str, Any], digest: str) -> RunStatement:
+    own = predicate["pv"]
+    _expect("format", own["format"], FORMAT)
+    entries = [Entry(EntryKind(k), name, d, b) for k, name, d, b in own["entries"]]
+    return RunStatement(
+        planned=tuple(own["planned"]),
+        configuration={c["name"]: c["digest"]["sha256"] for c in predicate["configuration"]},
+        runs=tuple(_run_from_json(r, entries, digest) for r in own["runs"]),
+        patches=tuple(_patch_from_json(p, entries, digest) for p in own["patches"]),
+        started_s=own["started"],
+        pv_version=own["version"],
+    )
+
+
+def _manifest(positions: Iterable[int], entries: Sequence[Entry]) -> Manifest:
+    return Manifest(tuple(entries[p] for p in positions))
+
+
+def _run_from_json(data: dict[str, Any], entries: Sequence[Entry], digest: str) -> RunRecord:
+    return RunRecord(
+        falsifier_id=data["id"],
+        verdict=Verdict(data["verdict"]),
+        manifest=_manifest(data["manifest"], entries),
+        measurements=tuple(measurement_from_json(m) for m in data["measurements"]),
+        broken=tuple(data["broken"]),
+        reason=data["reason"],
+        checks=tuple(data["checks"]),
+        reached=tuple(data["reached"]),
+        reached_in_process=tuple(data["reached_in_process"]),
+        cuda_peak_bytes=data["cuda_peak_bytes"],
+        duration_s=data["duration"],
+        finished_s=data["finished"],
+        environment=data["environment"],
+        statement=digest,
+    )
+
+
+def _patch_from_json(
+    data: dict[str, Any], entries: Sequence[Entry], digest: str
+) -> PatchRecord:
+    return PatchRecord(
+        falsifier_id=data["id"],
+        patch_id=data["patch"],
+        patch_digest=data["patch_digest"],
+        outcome=PatchOutcome(data["outcome"]),
+        manifest=_manifest(data["manifest"], entries),
+        reason=data["reason"],
+        duration_s=data["duration"],
+        finished_s=data["finished"],
+        environment=data["environment"],
+        statement=digest,
+    )

@@ -1,0 +1,234 @@
+"""Running checks in child processes: a crash there is a verdict here, and so is a hang.
+
+The exit code of pytest is never looked at: it is 0 when everything was skipped. What counts
+is one record per planned check, joined by node ID. A check that started and left no record took
+its process with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pv_harness.errors import InfrastructureError
+from pv_harness.measuring.command import kill_group
+from pv_harness.measuring.plan import PLAN_VARIABLE
+from pv_harness.measuring.record import Outcome, read_record, read_records
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import IO
+
+    from pv_harness.measuring.plan import Plan
+    from pv_harness.measuring.record import CheckRecord
+
+_POLL_S = 0.05
+_GRACE_S = 30.0
+"""Time beyond a check's own limit for what pytest does around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A planned check that left no record, and what is known about why."""
+
+    reason: str
+    timed_out: bool = False
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a set of planned checks left behind.
+
+    Attributes:
+        records: planned node ID (without parameters) -> records of its parameter sets.
+        lost: planned node ID -> why there is no record, or not all of them.
+        output: the end of what pytest printed, for messages.
+    """
+
+    records: dict[str, list[CheckRecord]] = field(default_factory=dict)
+    lost: dict[str, Lost] = field(default_factory=dict)
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start pytest for a plan.
+
+    Attributes:
+        plan: what is judged.
+        jobs: processes that share the checks.
+        timeouts_s: planned node ID -> seconds that one check may take.
+        environment: variables beyond those of this process.
+    """
+
+    plan: Plan
+    jobs: int = 1
+    timeouts_s: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_checks(
+    nodes: Sequence[str],
+    launch: Launch,
+    on_record: Callable[[CheckRecord], None] = lambda _: None,
+) -> Measured:
+    """Measure every planned check, whatever happens to the processes that do it.
+
+    A process that dies costs the check that it was running; the checks behind it are given to
+    another. Checks that no process even starts are reported with what pytest printed.
+
+    Raises:
+        InfrastructureError: pytest can't be started at all.
+    """
+    measured = Measured()
+    pending = list(dict.fromkeys(nodes))
+    while pending:
+        progress = _run_once(pending, launch, measured, on_record)
+        pending = [n for n in pending if n not in measured.records and n not in measured.lost]
+        if pending and not progress:
+            _isolate_or_give_up(pending, launch, measured, on_record)
+            break
+    return measured
+
+
+def _isolate_or_give_up(
+    pending: list[str],
+    launch: Launch,
+    measured: Measured,
+    on_record: Callable[[CheckRecord], None],
+) -> None:
+    # One file that can't be collected keeps pytest from running any: try file by file.
+    by_file: dict[str, list[str]] = {}
+    for node in pending:
+        by_file.setdefault(node.partition("::")[0], []).append(node)
+    for group in by_file.values():
+        remaining = group
+        while (
+            remaining and len(by_file) > 1 and _run_once(remaining, launch, measured, on_record)
+        ):
+            remaining = _unsettled(remaining, measured)
+        for node in _unsettled(group, measured):
+            measured.lost[node] = Lost(f"not collected by pytest:\n{measured.output}")
+
+
+def _unsettled(nodes: Sequence[str], measured: Measured) -> list[str]:
+    return [n for n in nodes if n not in measured.records and n not in measured.lost]
+
+
+def _run_once(
+    nodes: Sequence[str],
+    launch: Launch,
+    measured: Measured,
+    on_record: Callable[[CheckRecord], None],
+) -> bool:
+    record_dir = launch.plan.record_dir
+    before = set(record_dir.glob("start-*.json"))
+    with tempfile.TemporaryFile() as output:
+        timed_out = _watch(_start(nodes, launch, output), launch, on_record)
+        output.seek(0)
+        measured.output = _tail(output.read().decode("utf-8", "replace"))
+    for record in read_records(record_dir):
+        known = measured.records.setdefault(record.function, [])
+        if record.node not in {r.node for r in known}:
+            known.append(record)
+    started = {f.read_text(encoding="utf-8") for f in record_dir.glob("start-*.json")}
+    finished = {r.node for records in measured.records.values() for r in records}
+    for node in sorted(started - finished):
+        function = node.partition("[")[0]
+        hung = node in timed_out
+        reason = timed_out.get(node) or f"its process died:\n{measured.output}"
+        measured.lost.setdefault(function, Lost(reason, timed_out=hung))
+    return set(record_dir.glob("start-*.json")) != before
+
+
+def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    plan = launch.plan
+    plan_file = plan.record_dir / "plan.json"
+    plan.write(plan_file)
+    roots = os.pathsep.join(str(root) for root in plan.source_roots)
+    inherited = os.environ.get("PYTHONPATH")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([roots, inherited]) if inherited else roots,
+        PLAN_VARIABLE: str(plan_file),
+        **launch.environment,
+    }
+    parallel = ["-n", str(launch.jobs), "--dist", "loadscope"] if launch.jobs > 1 else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += ["--rootdir", str(plan.root), *parallel, *nodes]
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and planned node IDs
+            command,
+            cwd=plan.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"pytest can't be started: {error}") from error
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    launch: Launch,
+    on_record: Callable[[CheckRecord], None],
+) -> dict[str, str]:
+    """Wait for pytest; kill it when a check overstays. Returns the checks that did."""
+    record_dir = launch.plan.record_dir
+    reported = set(record_dir.glob("check-*.json"))
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_S)
+            _report_new(record_dir, reported, on_record)
+            if process.returncode is not None:
+                return {}
+            overdue = _overdue(record_dir, launch)
+            if overdue:
+                kill_group(process)
+                return overdue
+    except BaseException:
+        kill_group(process)
+        raise
+
+
+def _report_new(
+    record_dir: Path, reported: set[Path], on_record: Callable[[CheckRecord], None]
+) -> None:
+    for file in sorted(set(record_dir.glob("check-*.json")) - reported):
+        reported.add(file)
+        on_record(read_record(file))
+
+
+def _overdue(record_dir: Path, launch: Launch) -> dict[str, str]:
+    now = time.time()
+    overdue = {}
+    for mark in record_dir.glob("start-*.json"):
+        if mark.with_name(mark.name.replace("start-", "check-", 1)).exists():
+            continue
+        node = mark.read_text(encoding="utf-8")
+        limit_s = launch.timeouts_s.get(node.partition("[")[0], 120.0)
+        if now - mark.stat().st_mtime > limit_s + _GRACE_S:
+            overdue[node] = f"did not end within {limit_s:g} s and was killed"
+    return overdue
+
+
+def _tail(text: str, lines: int = 30) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def worst_outcome(records: Sequence[CheckRecord]) -> Outcome:
+    """The outcome that decides for a set of records: refuted before broken before absent."""
+    order = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED, Outcome.SKIPPED)
+    seen = {record.outcome for record in records}
+    return next((outcome for outcome in order if outcome in seen), Outcome.PASSED)

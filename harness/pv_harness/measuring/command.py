@@ -1,0 +1,102 @@
+"""Running a command under the recorder, so that what its processes reach counts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pv_harness.errors import InfrastructureError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCommand:
+    """A command that has ended: its exit code and everything that it printed."""
+
+    args: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    wall_s: float
+
+
+def find_program(name: str) -> str:
+    """The program to run: beside this Python if it is there, else from PATH.
+
+    `python` is this Python.
+
+    Raises:
+        InfrastructureError: there is no such program.
+    """
+    if name == "python":
+        return sys.executable
+    if os.sep in name:
+        return name
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        raise InfrastructureError(
+            f"{name}: no such program beside {sys.executable} or on PATH; install it there"
+        )
+    return found
+
+
+def run_command(
+    args: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout_s: float,
+) -> CompletedCommand:
+    """Run a command in a process group of its own and wait for it.
+
+    Raises:
+        InfrastructureError: the program is missing, or did not end within `timeout_s`; then its
+            whole process group is killed.
+    """
+    words = (find_program(args[0]), *args[1:])
+    started = time.monotonic()
+    process = subprocess.Popen(  # noqa: S603 - the command is the check's own
+        words,
+        cwd=cwd,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        kill_group(process)
+        raise InfrastructureError(
+            f"{' '.join(args)}: did not end within {timeout_s:g} s and was killed"
+        ) from error
+    except BaseException:
+        kill_group(process)
+        raise
+    return CompletedCommand(
+        tuple(args), process.returncode, stdout, stderr, time.monotonic() - started
+    )
+
+
+def kill_group(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads its own group, with all its descendants, and reap it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

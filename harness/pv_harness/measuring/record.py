@@ -1,0 +1,164 @@
+"""What one check did, as the plugin writes it and the runner reads it back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pv_harness.digest import digest_bytes
+from pv_harness.measurement import Measurement
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Outcome(Enum):
+    """How one check ended. Only PASSED is ever evidence for a claim."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """Refuted: a bound was broken or an assertion of the check failed."""
+    ERROR = "error"
+    """The check itself broke; nothing is known about the claim."""
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+    """A device that the claim needs is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """The record of one check (one parameter set of it).
+
+    Attributes:
+        node: the pytest node ID.
+        function: the node ID without parameters, which the plan was made of.
+        broken: metrics whose bounds were broken.
+        reason: for anything but PASSED: what was seen, in one or a few lines.
+        reached: entry points entered in processes that the check started.
+        reached_in_process: entry points entered in the check's own process.
+        modules: files of project modules that were imported, here or in a started process.
+        cuda_peak_bytes: the most device memory that torch held in any of these processes.
+    """
+
+    node: str
+    falsifier_id: str
+    outcome: Outcome
+    measurements: tuple[Measurement, ...] = ()
+    broken: tuple[str, ...] = ()
+    reason: str = ""
+    reached: tuple[str, ...] = ()
+    reached_in_process: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    cuda_peak_bytes: int = 0
+    duration_s: float = 0.0
+
+    @property
+    def function(self) -> str:
+        """The node ID without parameters."""
+        return self.node.partition("[")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFacts:
+    """What the processes started by one check recorded, united."""
+
+    reached: tuple[str, ...]
+    modules: tuple[str, ...]
+    cuda_peak_bytes: int
+
+
+def record_path(record_dir: Path, node: str) -> Path:
+    """Where the record of one check goes."""
+    return record_dir / f"check-{digest_bytes(node.encode())[:32]}.json"
+
+
+def start_path(record_dir: Path, node: str) -> Path:
+    """Where the mark goes that one check has started."""
+    return record_dir / f"start-{digest_bytes(node.encode())[:32]}.json"
+
+
+def write_record(record_dir: Path, record: CheckRecord) -> None:
+    """Store a record so that a reader sees all of it or nothing."""
+    data = {
+        "node": record.node,
+        "falsifier_id": record.falsifier_id,
+        "outcome": record.outcome.value,
+        "measurements": [measurement_to_json(m) for m in record.measurements],
+        "broken": list(record.broken),
+        "reason": record.reason,
+        "reached": list(record.reached),
+        "reached_in_process": list(record.reached_in_process),
+        "modules": list(record.modules),
+        "cuda_peak_bytes": record.cuda_peak_bytes,
+        "duration_s": record.duration_s,
+    }
+    target = record_path(record_dir, record.node)
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data), encoding="utf-8")
+    temporary.replace(target)
+
+
+def read_record(file: Path) -> CheckRecord:
+    """One record that a check left."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    return CheckRecord(
+        node=data["node"],
+        falsifier_id=data["falsifier_id"],
+        outcome=Outcome(data["outcome"]),
+        measurements=tuple(measurement_from_json(m) for m in data["measurements"]),
+        broken=tuple(data["broken"]),
+        reason=data["reason"],
+        reached=tuple(data["reached"]),
+        reached_in_process=tuple(data["reached_in_process"]),
+        modules=tuple(data["modules"]),
+        cuda_peak_bytes=data["cuda_peak_bytes"],
+        duration_s=data["duration_s"],
+    )
+
+
+def read_records(record_dir: Path) -> Iterator[CheckRecord]:
+    """Every record that is complete, in no particular order."""
+    yield from map(read_record, record_dir.glob("check-*.json"))
+
+
+def read_children(record_dir: Path, node: str) -> ChildFacts:
+    """What the processes that a check started have recorded so far."""
+    reached: set[str] = set()
+    modules: set[str] = set()
+    peak = 0
+    for file in record_dir.glob("child-*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            facts = json.loads(line)
+            if facts["node"] == node:
+                reached |= {facts["reached"]} if "reached" in facts else set()
+                modules |= set(facts.get("modules", ()))
+                peak = max(peak, facts.get("cuda_peak_bytes", 0))
+    return ChildFacts(tuple(sorted(reached)), tuple(sorted(modules)), peak)
+
+
+def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
+    """A measurement as evidence stores it; values that JSON has no form for become text."""
+    value = measurement.value
+    spelled = isinstance(value, float) and (value != value or value in _INFINITIES)  # noqa: PLR0124
+    return {
+        "metric": measurement.metric,
+        "value": {"float": repr(value)} if spelled else value,
+        "unit": measurement.unit,
+        "samples": measurement.samples,
+        "node": measurement.node,
+    }
+
+
+def measurement_from_json(data: dict[str, Any]) -> Measurement:
+    """The measurement that `measurement_to_json` stored."""
+    value = data["value"]
+    if isinstance(value, dict):
+        value = float(value["float"])
+    return Measurement(data["metric"], value, data["unit"], data["samples"], data["node"])
+
+
+_INFINITIES = (float("inf"), float("-inf"))

@@ -1,0 +1,185 @@
+"""`pv run`: measure falsifiers on the tree as it is, and make records of what was seen."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pv_harness.evidence.records import RunRecord, Verdict
+from pv_harness.manifest import build_manifest, find_changes
+from pv_harness.measuring.child import Launch, run_checks
+from pv_harness.measuring.environment import describe_environment, find_devices
+from pv_harness.measuring.plan import Plan, blocked_by, make_targets, watched_entries
+from pv_harness.measuring.verdict import decide, records_of
+from pv_harness.sources import SourceTree
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pv_harness.bindings import Check
+    from pv_harness.contract import Contract, Falsifier
+    from pv_harness.manifest import Manifest
+    from pv_harness.measuring.child import Measured
+    from pv_harness.measuring.record import CheckRecord
+    from pv_harness.project import Project
+
+Inputs = dict[str, dict[str, Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Everything that measuring needs to know about a project.
+
+    Attributes:
+        checks: falsifier ID -> the checks bound to it.
+        inputs: the prepared inputs.
+    """
+
+    project: Project
+    contracts: tuple[Contract, ...]
+    checks: Mapping[str, tuple[Check, ...]]
+    inputs: Inputs = field(default_factory=dict)
+
+    def inputs_of(self, falsifier: Falsifier) -> Inputs:
+        """The prepared inputs that a falsifier declares."""
+        return {name: self.inputs[name] for name in falsifier.inputs if name in self.inputs}
+
+
+def needed_inputs(falsifiers: Iterable[Falsifier]) -> frozenset[str]:
+    """The inputs that the checks of these falsifiers read."""
+    return frozenset(name for falsifier in falsifiers for name in falsifier.inputs)
+
+
+def measure_falsifiers(
+    bench: Workbench,
+    falsifiers: Sequence[Falsifier],
+    *,
+    jobs: int = 1,
+    on_record: Callable[[CheckRecord], None] = lambda _: None,
+) -> tuple[RunRecord, ...]:
+    """One record per falsifier that has checks, measured now.
+
+    A falsifier that needs an absent device is recorded as blocked without running anything. If
+    a source changed while checks ran, nobody knows what was measured: that is an error, never
+    a pass.
+    """
+    devices = find_devices()
+    bound = [f for f in falsifiers if bench.checks.get(f.id)]
+    tree = SourceTree(bench.project.root, bench.project.source_roots)
+    before = {f.id: _manifest(bench, f, tree, ()) for f in bound}
+    runnable = [f for f in bound if blocked_by(f, devices) is None]
+    measured = _measure(bench, runnable, devices, jobs, on_record)
+    return collect_records(bench, bound, measured, before)
+
+
+def collect_records(
+    bench: Workbench,
+    falsifiers: Sequence[Falsifier],
+    measured: Measured,
+    before: Mapping[str, Manifest] | None = None,
+) -> tuple[RunRecord, ...]:
+    """One record per falsifier from what its checks left behind.
+
+    Args:
+        bench: the project.
+        falsifiers: those that were to be measured, each with at least one check.
+        measured: what the checks left behind.
+        before: the manifests from before the checks ran; a difference voids the verdict.
+    """
+    devices = find_devices()
+    tree = SourceTree(bench.project.root, bench.project.source_roots)
+    environment = describe_environment()
+    records = []
+    for falsifier in falsifiers:
+        manifest = (before or {}).get(falsifier.id) or _manifest(bench, falsifier, tree, ())
+        blocked = blocked_by(falsifier, devices)
+        record = (
+            RunRecord(falsifier.id, Verdict.BLOCKED, manifest, reason=blocked)
+            if blocked
+            else _measured_record(bench, falsifier, manifest, tree, measured)
+        )
+        records.append(replace(record, finished_s=time.time(), environment=environment))
+    return tuple(records)
+
+
+def check_timeouts(bench: Workbench) -> dict[str, float]:
+    """Planned node ID -> seconds that the check may take."""
+    limits = {f.id: f.timeout_s for c in bench.contracts for f in c.falsifiers}
+    return {
+        check.node_id: limits[falsifier_id]
+        for falsifier_id, checks in bench.checks.items()
+        if falsifier_id in limits
+        for check in checks
+    }
+
+
+def nodes_of(bench: Workbench, falsifiers: Iterable[Falsifier]) -> list[str]:
+    """The planned node IDs of these falsifiers, each once."""
+    nodes = [check.node_id for f in falsifiers for check in bench.checks.get(f.id, ())]
+    return list(dict.fromkeys(nodes))
+
+
+def _measure(
+    bench: Workbench,
+    falsifiers: Sequence[Falsifier],
+    devices: frozenset[str],
+    jobs: int,
+    on_record: Callable[[CheckRecord], None],
+) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="pv-run-") as folder:
+        plan = Plan(
+            root=bench.project.root,
+            source_roots=bench.project.source_roots,
+            record_dir=Path(folder),
+            entries=watched_entries(bench.contracts),
+            targets=make_targets(bench.contracts, devices),
+            inputs=bench.inputs,
+        )
+        launch = Launch(plan, jobs=jobs, timeouts_s=check_timeouts(bench))
+        return run_checks(nodes_of(bench, falsifiers), launch, on_record)
+
+
+def _manifest(
+    bench: Workbench, falsifier: Falsifier, tree: SourceTree, observed: Iterable[Path]
+) -> Manifest:
+    return build_manifest(
+        falsifier,
+        bench.checks[falsifier.id],
+        tree,
+        observed=observed,
+        inputs=bench.inputs_of(falsifier),
+    )
+
+
+def _measured_record(
+    bench: Workbench,
+    falsifier: Falsifier,
+    before: Manifest,
+    after: SourceTree,
+    measured: Measured,
+) -> RunRecord:
+    checks = bench.checks[falsifier.id]
+    records = records_of(checks, measured)
+    observed = {Path(m) for r in records for m in r.modules}
+    verdict, reason = decide(falsifier, checks, measured)
+    changed = find_changes(before, falsifier, checks, after)
+    if changed:
+        verdict = Verdict.ERROR
+        reason = f"{changed[0]} while the checks ran; run again on a tree that rests"
+    return RunRecord(
+        falsifier_id=falsifier.id,
+        verdict=verdict,
+        manifest=before if changed else _manifest(bench, falsifier, after, observed),
+        measurements=tuple(m for r in records for m in r.measurements),
+        broken=tuple(sorted({name for r in records for name in r.broken})),
+        reason=reason,
+        checks=tuple(sorted(r.node for r in records)),
+        reached=tuple(sorted({e for r in records for e in r.reached})),
+        reached_in_process=tuple(sorted({e for r in records for e in r.reached_in_process})),
+        cuda_peak_bytes=max((r.cuda_peak_bytes for r in records), default=0),
+        duration_s=sum(r.duration_s for r in records),
+    )

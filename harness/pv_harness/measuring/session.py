@@ -1,0 +1,231 @@
+"""The checks of one pytest process, one after another: what each measures, runs and reaches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pv_harness.errors import InfrastructureError, UsageError
+from pv_harness.measurement import Measurement, judge, plain_value
+from pv_harness.measuring.command import run_command
+from pv_harness.measuring.record import (
+    CheckRecord,
+    Outcome,
+    read_children,
+    start_path,
+    write_record,
+)
+from pv_harness.measuring.recorder import (
+    Recorder,
+    child_environment,
+    cuda_peak_bytes,
+    imported_files,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pv_harness.measurement import Judgement
+    from pv_harness.measuring.command import CompletedCommand
+    from pv_harness.measuring.plan import Plan, Target
+
+_REASON_LINES = 40
+
+
+@dataclass(slots=True)
+class CurrentCheck:
+    """The check that is running now."""
+
+    node: str
+    falsifier_id: str
+    target: Target | None
+    fixtures: frozenset[str]
+    started_s: float
+    measurements: list[Measurement] = field(default_factory=list)
+    reached_in_process: set[str] = field(default_factory=set)
+    blocked: str | None = None
+    outcome: Outcome = Outcome.PASSED
+    reason: str = ""
+    phases: list[str] = field(default_factory=list)
+
+    def broken_bounds(self) -> tuple[Judgement, ...]:
+        """The judgements of this check's measurements that do not hold."""
+        bounds = self.target.bounds if self.target else ()
+        judgements, _ = judge(bounds, self.measurements)
+        return tuple(j for j in judgements if not j.holds)
+
+    def note_phase(self, when: str, outcome: str, text: str, *, refuted: bool) -> None:
+        """Take in how set-up, call or teardown ended; the first that is not passed decides."""
+        self.phases.append(when)
+        if self.outcome is not Outcome.PASSED or outcome == "passed":
+            return
+        self.reason = "\n".join(text.splitlines()[:_REASON_LINES])
+        if outcome == "skipped":
+            self.outcome = Outcome.BLOCKED if self.blocked else Outcome.SKIPPED
+            self.reason = self.blocked or self.reason
+        elif when == "call" and (refuted or self.broken_bounds()):
+            self.outcome = Outcome.FAILED
+        else:
+            self.outcome = Outcome.ERROR
+
+
+class CheckSession:
+    """Hands out what the fixtures need, and writes one record per check."""
+
+    def __init__(self, plan: Plan, clock: Callable[[], float]) -> None:
+        self.plan = plan
+        self.current: CurrentCheck | None = None
+        self._clock = clock
+        self._fixtures_in_setup: list[str] = []
+        self._shared: set[str] = set()
+        self._recorder = Recorder(plan.entries, self._note_reach)
+        self._recorder.install()
+
+    def begin(self, node: str, falsifier_id: str, fixtures: Sequence[str]) -> None:
+        """Start the record of one check."""
+        target = self.plan.targets.get(falsifier_id)
+        self.current = CurrentCheck(
+            node, falsifier_id, target, frozenset(fixtures), self._clock()
+        )
+        start_path(self.plan.record_dir, node).write_text(node, encoding="utf-8")
+        self._recorder.arm()
+
+    def end(self) -> None:
+        """Write the record of the check that has ended."""
+        check = self.current
+        self.current = None
+        if check is None:
+            return
+        children = [read_children(self.plan.record_dir, n) for n in self._nodes_of(check)]
+        own_modules = imported_files(self.plan.source_roots)
+        complete = {"setup", "teardown"} <= set(check.phases)
+        write_record(
+            self.plan.record_dir,
+            CheckRecord(
+                node=check.node,
+                falsifier_id=check.falsifier_id,
+                outcome=check.outcome if complete else Outcome.ERROR,
+                measurements=tuple(check.measurements),
+                broken=tuple(sorted({j.bound.metric for j in check.broken_bounds()})),
+                reason=check.reason if complete else "the check was interrupted",
+                reached=tuple(sorted({e for c in children for e in c.reached})),
+                reached_in_process=tuple(sorted(check.reached_in_process)),
+                modules=tuple(
+                    sorted({*own_modules, *(m for c in children for m in c.modules)})
+                ),
+                cuda_peak_bytes=max(
+                    [cuda_peak_bytes(), *(c.cuda_peak_bytes for c in children)]
+                ),
+                duration_s=self._clock() - check.started_s,
+            ),
+        )
+
+    def measure(
+        self,
+        metric: str,
+        value: Any,
+        unit: str | None = None,
+        samples: int | None = None,
+    ) -> None:
+        """Note one measurement of the current check.
+
+        Raises:
+            TypeError: the value is no bool, number or string.
+        """
+        check = self._running()
+        check.measurements.append(
+            Measurement(metric, plain_value(value), unit, samples, check.node)
+        )
+
+    def input_parts(self, name: str) -> Mapping[str, Path]:
+        """The parts of a declared input.
+
+        Raises:
+            UsageError: no such input is prepared.
+        """
+        if name not in self.plan.inputs:
+            known = ", ".join(sorted(self.plan.inputs)) or "none"
+            raise UsageError(
+                f"input {name!r} is not prepared (there is: {known}); declare it in the "
+                "falsifier's `inputs` and in [tool.pv.inputs]"
+            )
+        return self.plan.inputs[name]
+
+    def run(self, args: Sequence[str], **options: Any) -> CompletedCommand:
+        """Run a command for the current check."""
+        return self._run(self._running().node, args, **options)
+
+    def run_shared(self, args: Sequence[str], **options: Any) -> CompletedCommand:
+        """Run a command for the fixture that is being set up, and so for all its users."""
+        if not self._fixtures_in_setup:
+            raise UsageError("shared_cli runs commands for fixtures; a check itself uses cli")
+        name = self._fixtures_in_setup[-1]
+        self._shared.add(name)
+        return self._run(_shared_node(name), args, **options)
+
+    @contextlib.contextmanager
+    def setting_up(self, fixture: str) -> Iterator[None]:
+        """While a fixture is being set up, it is the one that shared commands run for."""
+        self._fixtures_in_setup.append(fixture)
+        try:
+            yield
+        finally:
+            self._fixtures_in_setup.pop()
+
+    def reached(self) -> frozenset[str]:
+        """Entry points that the current check has reached so far, in any process."""
+        check = self._running()
+        children = [read_children(self.plan.record_dir, n) for n in self._nodes_of(check)]
+        return frozenset(check.reached_in_process | {e for c in children for e in c.reached})
+
+    def _run(self, node: str, args: Sequence[str], **options: Any) -> CompletedCommand:
+        environment = {
+            **os.environ,
+            **child_environment(
+                self.plan.record_dir, self.plan.entries, self.plan.source_roots, node
+            ),
+            **options.pop("env", {}),
+        }
+        timeout_s = options.pop("timeout_s", self._timeout_s())
+        return run_command(args, environment=environment, timeout_s=timeout_s, **options)
+
+    def _timeout_s(self) -> float:
+        target = self.current.target if self.current else None
+        return target.timeout_s if target else 120.0
+
+    def _nodes_of(self, check: CurrentCheck) -> list[str]:
+        shared = sorted(self._shared & check.fixtures)
+        return [check.node, *(_shared_node(name) for name in shared)]
+
+    def _running(self) -> CurrentCheck:
+        if self.current is None:
+            raise InfrastructureError("no check is running")
+        return self.current
+
+    def _note_reach(self, entry: str) -> None:
+        if self.current is not None:
+            self.current.reached_in_process.add(entry)
+
+
+class Reached:
+    """Membership in what the running check has reached so far."""
+
+    def __init__(self, session: CheckSession) -> None:
+        self._session = session
+
+    def __contains__(self, entry: object) -> bool:
+        return entry in self._session.reached()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._session.reached()))
+
+    def __repr__(self) -> str:
+        return f"Reached({', '.join(self)})"
+
+
+def _shared_node(fixture: str) -> str:
+    return f"fixture:{fixture}"

@@ -1,0 +1,69 @@
+"""From the records of checks to one verdict per falsifier. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pv_harness.evidence.records import Verdict
+from pv_harness.measurement import judge
+from pv_harness.measuring.record import Outcome
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pv_harness.bindings import Check
+    from pv_harness.contract import Falsifier
+    from pv_harness.measuring.child import Measured
+    from pv_harness.measuring.record import CheckRecord
+
+_NOT_PASSED = (
+    (Outcome.ERROR, Verdict.ERROR),
+    (Outcome.BLOCKED, Verdict.BLOCKED),
+    (Outcome.SKIPPED, Verdict.SKIPPED),
+)
+
+
+def decide(
+    falsifier: Falsifier, checks: Sequence[Check], measured: Measured
+) -> tuple[Verdict, str]:
+    """The verdict on a falsifier, and for anything but PASSED the reason.
+
+    A refutation by one check stands whatever became of the others. Short of that, a check that
+    left no record, an error, a skip and a bound that nothing measured each keep it from
+    being PASSED.
+    """
+    records = records_of(checks, measured)
+    refuted = _first(records, Outcome.FAILED)
+    if refuted is not None:
+        return Verdict.FAILED, refuted.reason
+    missing = _missing_record(checks, measured)
+    if missing:
+        return Verdict.ERROR, missing
+    for outcome, verdict in _NOT_PASSED:
+        found = _first(records, outcome)
+        if found is not None:
+            return verdict, found.reason
+    _, unmeasured = judge(falsifier.bounds, [m for r in records for m in r.measurements])
+    if unmeasured:
+        names = ", ".join(bound.metric for bound in unmeasured)
+        return Verdict.ERROR, f"no check measured {names}, which the contract bounds"
+    return Verdict.PASSED, ""
+
+
+def records_of(checks: Sequence[Check], measured: Measured) -> list[CheckRecord]:
+    """The records that the given checks left, all parameter sets, in the order of the checks."""
+    return [r for check in checks for r in measured.records.get(check.node_id, ())]
+
+
+def _missing_record(checks: Sequence[Check], measured: Measured) -> str:
+    for check in checks:
+        if check.node_id in measured.lost:
+            return f"{check.node_id}: {measured.lost[check.node_id].reason}"
+        if not measured.records.get(check.node_id):
+            return f"{check.node_id}: left no record"
+    return ""
+
+
+def _first(records: Sequence[CheckRecord], outcome: Outcome) -> CheckRecord | None:
+    return next((record for record in records if record.outcome is outcome), None)

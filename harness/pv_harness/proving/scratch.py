@@ -1,0 +1,107 @@
+"""A copy of the project on disk, where defects are planted and taken out again.
+
+On disk, because subprocesses, Triton and TorchScript read source files. Nothing in the copy is
+byte-compiled: two patches of one length within one second would share a stale `.pyc`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pv_harness.errors import InfrastructureError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pv_harness.contract import Patch
+    from pv_harness.project import Project
+
+_LEFT_OUT = {".git", ".venv", "venv", ".cache", "__pycache__", "node_modules", "runs"}
+
+
+class VoidPatchError(Exception):
+    """A patch that plants nothing; the message says why. It never leaves `pv prove`."""
+
+
+def copy_project(project: Project, target: Path) -> Path:
+    """Copy what belongs to the project, and return the copy's root.
+
+    In a git checkout that is what git tracks or would track; elsewhere everything but caches
+    and virtual environments. Links are not followed.
+
+    Raises:
+        InfrastructureError: a file can't be copied.
+    """
+    for relative in list_files(project):
+        source, copy = project.root / relative, target / relative
+        if source.is_symlink() or not source.is_file():
+            continue
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        except OSError as error:
+            raise InfrastructureError(
+                f"{relative}: can't be copied for proving: {error}"
+            ) from error
+    return target
+
+
+def list_files(project: Project) -> list[Path]:
+    """The files of a project, relative to its root, sorted."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed: Sequence[str] = ()
+    with contextlib.suppress(OSError):
+        done = subprocess.run(  # noqa: S603 - a constant command
+            command, cwd=project.root, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            listed = [name for name in done.stdout.split("\0") if name]
+    if listed:
+        return sorted(Path(name) for name in listed)
+    everything = (p.relative_to(project.root) for p in project.root.rglob("*"))
+    return sorted(p for p in everything if not _LEFT_OUT & set(p.parts))
+
+
+@contextlib.contextmanager
+def planted(root: Path, patch: Patch) -> Iterator[None]:
+    """While the block runs, the patch stands in the copy at `root`.
+
+    Raises:
+        VoidPatchError: the file is missing, the anchor does not stand there exactly once, the
+            text would stay the same, or the Python file would not compile.
+    """
+    file = root / patch.file
+    try:
+        original = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VoidPatchError(f"{patch.file} can't be read: {error}") from error
+    file.write_text(apply_patch(original, patch), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.write_text(original, encoding="utf-8")
+
+
+def apply_patch(text: str, patch: Patch) -> str:
+    """The text with the patch in it.
+
+    Raises:
+        VoidPatchError: as for `planted`.
+    """
+    count = text.count(patch.find)
+    if count != 1:
+        raise VoidPatchError(f"{patch.file}: the anchor stands there {count} times, not once")
+    changed = text.replace(patch.find, patch.replace)
+    if changed == text:
+        raise VoidPatchError(f"{patch.file}: the patch changes nothing")
+    if patch.file.suffix == ".py":
+        try:
+            compile(changed, str(patch.file), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise VoidPatchError(f"{patch.file}: does not compile: {error}") from error
+    return changed

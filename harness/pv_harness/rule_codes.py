@@ -1,0 +1,273 @@
+"""Every code that a problem can have: what it says, what leads to it, what to do.
+
+Numbers are permanent: a code is never given to another rule. PV00x the file as YAML, PV01x the
+schema, PV02x names, PV03x checks and subject, PV04x bounds and levels, PV05x planted changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCode:
+    """One code.
+
+    Attributes:
+        title: what is wrong, in one line.
+        cause: what usually leads to it, or why it is an error at all.
+        remedy: what to do.
+    """
+
+    code: str
+    title: str
+    cause: str
+    remedy: str
+
+
+_ALL = (
+    RuleCode(
+        "PV001",
+        "The file can't be read",
+        "It is missing, not permitted, or no regular file: a pipe would hang any reader.",
+        "Give a readable regular file.",
+    ),
+    RuleCode(
+        "PV002",
+        "The file goes beyond a limit",
+        "More than 1 MiB, 64 levels of nesting, or a number of more than 64 characters.",
+        "Split the contract; no real one comes near.",
+    ),
+    RuleCode(
+        "PV003",
+        "The file is not plain UTF-8 text",
+        "UTF-16, a byte order mark or a control character: readers disagree on them.",
+        "Save the file as UTF-8 without a byte order mark, and remove the character.",
+    ),
+    RuleCode(
+        "PV004",
+        "The file is not YAML",
+        "Most often an unclosed quote or bracket, a colon inside a plain text, or a tab.",
+        "Quote the text, or indent with spaces.",
+    ),
+    RuleCode(
+        "PV005",
+        "A key is given twice in one mapping",
+        "Most YAML readers silently keep one of the two.",
+        "Remove one, or merge their values.",
+    ),
+    RuleCode(
+        "PV006",
+        "An anchor, alias, tag, merge key or directive",
+        "A few of them can fill the memory, and a reader has to look elsewhere for the value.",
+        "Write the value out where it is used.",
+    ),
+    RuleCode(
+        "PV007",
+        "A second document in the file",
+        "Readers take the first document and leave the others unread.",
+        "Give each contract a file of its own.",
+    ),
+    RuleCode(
+        "PV008",
+        "The file is empty",
+        "A contract was not saved, or is all comments.",
+        "Write the contract, or remove the file.",
+    ),
+    RuleCode(
+        "PV009",
+        "The file is not a mapping",
+        "Its first level is a list or a single value.",
+        "Begin with `apiVersion: pv/v1`.",
+    ),
+    RuleCode(
+        "PV010",
+        "A value is not what the schema asks for",
+        "Another type, an unknown word, an empty text or a name of another form.",
+        "Write what the message asks for.",
+    ),
+    RuleCode(
+        "PV011",
+        "An unknown key",
+        "A misspelt key; if it were ignored, what it says would be lost.",
+        "Correct the spelling, or move the text to `note` or `description`.",
+    ),
+    RuleCode(
+        "PV012",
+        "A key is missing",
+        "Every claim says what it covers, what it is held against and how its check can fail.",
+        "Add the key.",
+    ),
+    RuleCode(
+        "PV013",
+        "The apiVersion is not one that this version reads",
+        "The contract was written for another version of pv.",
+        "Write `apiVersion: pv/v1`, or use the pv that the contract was written for.",
+    ),
+    RuleCode(
+        "PV014",
+        "A foreign contract, which is not judged",
+        "The file has no apiVersion, so that its dialect is not ours.",
+        "Add `apiVersion: pv/v1` and the native keys, or keep it out of the folder.",
+    ),
+    RuleCode(
+        "PV020",
+        "The id is not the file's stem",
+        "The file was renamed or copied.",
+        "Make both the same; the id is the one that references use.",
+    ),
+    RuleCode(
+        "PV021",
+        "A falsifier ID is declared twice",
+        "With one ID and two meanings, evidence for one claim discharges the other.",
+        "Give the newer claim a new ID.",
+    ),
+    RuleCode(
+        "PV022",
+        "A contract id is declared twice",
+        "The contract was copied.",
+        "Give the copy another id and another file name.",
+    ),
+    RuleCode(
+        "PV023",
+        "A status is typed by hand",
+        "Statuses are derived from evidence; a typed one is a claim that nothing checks.",
+        "Remove the key; `pv scoreboard` shows the status.",
+    ),
+    RuleCode(
+        "PV024",
+        "depends_on names no contract of the project",
+        "The contract was renamed or removed, or the name is misspelt.",
+        "Correct the name, or remove it.",
+    ),
+    RuleCode(
+        "PV030",
+        "A file of checks can't be read or parsed",
+        "Checks are found in the syntax tree, without importing anything.",
+        "Correct the file at the place named.",
+    ),
+    RuleCode(
+        "PV031",
+        "A check is bound to an ID that no contract declares",
+        "The ID is misspelt, or the claim was removed.",
+        "Correct the ID in the marker, or remove the check.",
+    ),
+    RuleCode(
+        "PV032",
+        "UNBOUND: no check is bound to the falsifier",
+        "A claim that nothing tries to refute; its status can be nothing but UNBOUND.",
+        "Write a test and mark it with the ID.",
+    ),
+    RuleCode(
+        "PV033",
+        "A marker that can't be read from the syntax",
+        "Its argument is computed, or it stands where no static reading finds it.",
+        'Write `@pytest.mark.falsifies("ID")` on the test function.',
+    ),
+    RuleCode(
+        "PV034",
+        "A marked function that is never collected",
+        "pytest collects functions named test*, alone or in classes named Test*.",
+        "Rename it.",
+    ),
+    RuleCode(
+        "PV035",
+        "A covered module does not exist",
+        "Without a file nothing can make the claim's evidence stale.",
+        "Correct `covers`, or `source_roots` in [tool.pv].",
+    ),
+    RuleCode(
+        "PV036",
+        "An entry point does not exist",
+        "`reached` names a module or a top-level function that is not there.",
+        "Correct the name; it has the form module:function.",
+    ),
+    RuleCode(
+        "PV040",
+        "Levels are out of order",
+        "The last level listed is the ceiling.",
+        "List PARTIAL, INTEGRATION, DISCHARGED in that order.",
+    ),
+    RuleCode(
+        "PV041",
+        "A level adds no condition",
+        "Whatever meets the level before would meet this one too.",
+        "Add what a record must show for it, or remove the level.",
+    ),
+    RuleCode(
+        "PV042",
+        "An input is not declared",
+        "Without a command in [tool.pv.inputs] there is no digest to record.",
+        "Declare the input, or correct the name.",
+    ),
+    RuleCode(
+        "PV043",
+        "A level asks for an input that the falsifier does not list",
+        "The record holds digests of the falsifier's inputs alone.",
+        "Add the name to the falsifier's `inputs`.",
+    ),
+    RuleCode(
+        "PV044",
+        "Bounds that no value meets",
+        "Comparators contradict each other, or thresholds are of different kinds.",
+        "Correct one of them.",
+    ),
+    RuleCode(
+        "PV045",
+        "A number that is not finite",
+        "NaN breaks every bound, infinity keeps every bound.",
+        "Write a finite number.",
+    ),
+    RuleCode(
+        "PV050",
+        "Two planted changes have one id",
+        "Results are kept by the name of the change.",
+        "Rename one of them.",
+    ),
+    RuleCode(
+        "PV051",
+        "The file of a planted change can't be used",
+        "It is missing, outside the project (also through a link), or not UTF-8 text.",
+        "Name a text file of the project, from its root, with forward slashes.",
+    ),
+    RuleCode(
+        "PV052",
+        "The text to find does not stand in the file exactly once",
+        "The source was edited since, or the text is too short to be unique.",
+        "Take more of the line, or bring the text up to date.",
+    ),
+    RuleCode(
+        "PV053",
+        "A planted change changes nothing",
+        "The replacement is the same text, or differs in comments and layout alone.",
+        "Plant a change that alters what the program does.",
+    ),
+    RuleCode(
+        "PV054",
+        "The changed file does not compile",
+        "A crash is no kill: the check has to fail by its own measurement.",
+        "Correct the replacement, indentation included.",
+    ),
+    RuleCode(
+        "PV055",
+        "A defect expects a metric without a bound",
+        "A defect is killed when the bound of the metric that it names breaks.",
+        "Name one of the metrics in `bounds`.",
+    ),
+    RuleCode(
+        "PV056",
+        "Fewer than two planted defects",
+        "A check that is shown to notice one defect may notice only that one.",
+        "Plant a second one, a subtle one; or set `counted: false`.",
+    ),
+    RuleCode(
+        "PV057",
+        "One planted change under two names",
+        "It would be counted twice.",
+        "Remove one, or plant another change.",
+    ),
+)
+
+RULE_CODES: Final = {entry.code: entry for entry in _ALL}
+"""All codes, in order."""

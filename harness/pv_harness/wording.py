@@ -1,0 +1,60 @@
+"""How messages call places and values: on one line, short, and safe to print.
+
+Text from a contract may hold anything, terminal escapes included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MAX_WIDTH = 60
+
+
+def show(value: object) -> str:
+    """A value of a contract: text in quotes, collections by their size."""
+    if isinstance(value, dict):
+        return f"a mapping of {len(value)}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= _MAX_WIDTH else f"{text[: _MAX_WIDTH - 4]}...{text[-1]}"
+
+
+def printable(name: str) -> str:
+    """A file name that any terminal takes: what can't be printed becomes an escape."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+
+
+def falsifier_id(entry: object) -> str | None:
+    """The ID of an entry of `falsifiers`, however broken the rest is; None without one."""
+    identity = entry.get("id") if isinstance(entry, dict) else None
+    return identity if isinstance(identity, str) and identity else None
+
+
+def way_to(contract: Any, keys: Sequence[str | int]) -> str:
+    """How a message calls a place in the data of a contract.
+
+    Inside a falsifier it begins with the ID: `FALSIFY-X-001: bounds.loss.lt`; elsewhere it is
+    the keys alone: `metadata.title`.
+    """
+    prefix = ""
+    rest = list(keys)
+    if len(rest) > 1 and rest[0] == "falsifiers" and isinstance(rest[1], int):
+        identity = falsifier_id(contract["falsifiers"][rest[1]])
+        prefix = _word(identity) if identity else f"falsifiers[{rest[1]}]"
+        rest = rest[2:]
+    words = "".join(f"[{key}]" if isinstance(key, int) else f".{_word(key)}" for key in rest)
+    return ": ".join(part for part in (prefix, words.lstrip(".")) if part)
+
+
+def _word(key: str) -> str:
+    plain = key.isprintable() and " " not in key and 0 < len(key) <= _MAX_WIDTH
+    return key if plain else show(key)

@@ -1,0 +1,78 @@
+"""The one table of IDs that an error message of `apr` may carry, and what each means."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INIT_FLAG: Final = "FALSIFY-APR-PRETRAIN-INIT-001"
+INIT_MISSING: Final = "FALSIFY-APR-PRETRAIN-INIT-003"
+INIT_FORMAT: Final = "FALSIFY-APR-PRETRAIN-INIT-004"
+INIT_METADATA: Final = "FALSIFY-APR-PRETRAIN-INIT-005"
+INIT_POPULATION: Final = "FALSIFY-APR-PRETRAIN-INIT-007"
+INIT_FRESH_OPTIMIZER: Final = "FALSIFY-APR-PRETRAIN-INIT-009"
+INIT_READ: Final = "FALSIFY-APR-PRETRAIN-INIT-011"
+ARCH_MATCH: Final = "FALSIFY-APR-PRETRAIN-ARCH-MATCH-001"
+ARCH_FIELD: Final = "FALSIFY-APR-PRETRAIN-ARCH-003"
+ARCH_TOKENIZER_EQUAL: Final = "FALSIFY-APR-PRETRAIN-ARCH-006"
+ARCH_ENCODER: Final = "FALSIFY-APR-PRETRAIN-ARCH-007"
+ARCH_TOKENIZER_FITS: Final = "FALSIFY-APR-PRETRAIN-ARCH-010"
+UNPAIRED: Final = "FALSIFY-APR-PRETRAIN-INIT-CUDA-002"
+DEVICE_GRAMMAR: Final = "GPUTRAIN-001"
+DEVICE_UNAVAILABLE: Final = "GPUTRAIN-002"
+CORPUS_UNKNOWN: Final = "CORPUS-001"
+CORPUS_ENTROPY: Final = "CORPUS-002"
+CORPUS_DISTINCT: Final = "CORPUS-003"
+CORPUS_ROUND_TRIP: Final = "CORPUS-004"
+CORPUS_DISJOINT: Final = "CORPUS-005"
+CORPUS_SPECIAL_IDS: Final = "CORPUS-006"
+CORPUS_EOS: Final = "CORPUS-007"
+CORPUS_MANIFEST: Final = "CORPUS-008"
+CORPUS_ID_RANGE: Final = "CORPUS-009"
+DIVERGENCE: Final = "GATE-TRAIN-005"
+NOT_FINITE: Final = "GATE-TRAIN-007"
+EPOCH_ARTIFACTS: Final = "INV-TRAIN-002"
+EXHAUSTION: Final = "INV-TRAIN-011"
+CHECKPOINT: Final = "CKPT-001"
+USAGE: Final = "APR-CLI-001"
+INTERRUPTED: Final = "APR-CLI-130"
+
+MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        INIT_FLAG: "the --init flag is accepted and means what it says",
+        INIT_MISSING: "the init checkpoint exists",
+        INIT_FORMAT: "the init checkpoint is a checkpoint in a format that is read",
+        INIT_METADATA: "the init checkpoint's metadata is there and makes sense",
+        INIT_POPULATION: "the init checkpoint supplies every parameter, exactly, and no more",
+        INIT_FRESH_OPTIMIZER: "optimizer state and schedule start fresh after an init",
+        INIT_READ: "every byte of the init checkpoint can be read and is what was written",
+        ARCH_MATCH: "the claimed family is the family that the tensor names show",
+        ARCH_FIELD: "every architecture field is in the checkpoint; none has a default",
+        ARCH_TOKENIZER_EQUAL: "from scratch, tokenizer and model have the same vocabulary size",
+        ARCH_ENCODER: "an encoder checkpoint is refused",
+        ARCH_TOKENIZER_FITS: "the tokenizer's ids fit into the model's vocabulary",
+        UNPAIRED: "architecture and checkpoint come together or not at all",
+        DEVICE_GRAMMAR: "the device is spelled cpu, cuda, cuda:0 to cuda:15, or auto",
+        DEVICE_UNAVAILABLE: "a device that was asked for by name is used or the run stops",
+        CORPUS_UNKNOWN: "the share of unknown tokens is within its bound",
+        CORPUS_ENTROPY: "the entropy of the tokens, in bits, is above its bound",
+        CORPUS_DISTINCT: "the number of distinct ids is above its bound",
+        CORPUS_ROUND_TRIP: "sampled windows decode to the source text",
+        CORPUS_DISJOINT: "training and validation share no document",
+        CORPUS_SPECIAL_IDS: "special ids are among the tokenizer's added tokens",
+        CORPUS_EOS: "the number of end-of-text tokens is what the policy says",
+        CORPUS_MANIFEST: "the shards are what their manifest says",
+        CORPUS_ID_RANGE: "every id is below the vocabulary size",
+        DIVERGENCE: "a validation loss that doubles, or starts above its bound, stops the run",
+        NOT_FINITE: "a NaN or an infinity stops the run",
+        EPOCH_ARTIFACTS: "each epoch leaves a checkpoint and its metadata",
+        EXHAUSTION: "the end of the data is a status of its own, never a number",
+        CHECKPOINT: "a checkpoint is written whole and verified by re-reading",
+        USAGE: "the command line makes sense",
+        INTERRUPTED: "the run ended by a signal",
+    }
+)
