@@ -145,11 +145,10 @@ class _Scan:
         """Module-level names for the marker: `falsifies = pytest.mark.falsifies`."""
         for node in self.tree.body:
             if isinstance(node, ast.Assign) and self._is_marker(node.value):
-                self.understood.add(id(node.value))
-                for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        self.understood.add(id(target))
-                        yield target.id
+                names = [target for target in node.targets if isinstance(target, ast.Name)]
+                if len(names) == len(node.targets):
+                    self.understood |= {id(node.value), *map(id, names)}
+                    yield from (name.id for name in names)
             elif isinstance(node, ast.ImportFrom):
                 yield from (a.asname or a.name for a in node.names if a.name == MARKER)
 

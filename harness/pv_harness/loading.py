@@ -164,6 +164,7 @@ class _Composer:
 
     def __init__(self, path: str, text: str) -> None:
         self._path = path
+        self._text = text
         self._problems: list[Problem] = []
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._events: Iterator[Any] = yaml.parse(text, Loader=loader)
@@ -199,10 +200,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             self._report("PV006", f"the alias {show(event.anchor)}; write the value out", event)
             return None, Mark(line, column)
-        if event.anchor is not None:
-            self._report("PV006", f"the anchor {show(event.anchor)}; write values out", event)
-        if event.tag is not None:
-            self._report("PV006", f"the tag {show(event.tag)}; values have no tags", event)
+        self._refuse_properties(event)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event), Mark(line, column)
         if depth == MAX_DEPTH:
@@ -210,6 +208,12 @@ class _Composer:
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(event, depth + 1)
         return self._mapping(event, depth + 1)
+
+    def _refuse_properties(self, event: Any) -> None:
+        if event.anchor is not None:
+            self._report("PV006", f"the anchor {show(event.anchor)}; write values out", event)
+        if event.tag is not None:
+            self._report("PV006", f"the tag {show(event.tag)}; values have no tags", event)
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
@@ -263,8 +267,8 @@ class _Composer:
         if event.value == "<<" and not event.style:
             self._report("PV006", "the merge key <<; write the entries out", event)
             return None
-        self._node(event, depth)
-        return str(event.value)
+        self._refuse_properties(event)
+        return self._encodable(event.value, event)
 
     def _report(self, code: str, message: str, event: Any) -> None:
         self._problems.append(Problem(self._path, *_place(event), code, message))
@@ -274,7 +278,10 @@ class _Composer:
             return _unreadable(self._path, "PV004", f"not YAML: {error}")
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        place = min(place, _place_of(self._text))  # libyaml points one line past the end
         parts = [part for part in (error.problem, error.context) if part]
+        if error.context_mark and error.context_mark.line + 1 < place[0]:
+            parts.append(f"that begins at line {error.context_mark.line + 1}")
         return _unreadable(self._path, "PV004", f"not YAML: {' '.join(parts)}", place)
 
 

@@ -52,7 +52,8 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
 
 def reason(error: OSError) -> str:
     """Why a file can't be read, without its name, which the caller prints as the place."""
-    return (error.strerror or str(error)).lower()
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _read_at_most(descriptor: int, limit_bytes: int) -> bytes:

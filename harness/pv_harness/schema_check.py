@@ -123,29 +123,37 @@ def _unknown_keys(
     document: Document, error: ValidationError, keys: list[str | int]
 ) -> Iterator[Problem]:
     known = sorted(_schema_of(error)["properties"])
-    unknown = sorted(set(_mapping_of(error)) - set(known))
-    for key in unknown:
+    for key, meant in _guesses(error).items():
         where = way_to(document.value, [*keys, key])
         place = document.key_position([*keys, key])
         if key.lower() in STATUS_KEYS:
             typed = f"{where} types a status by hand; statuses are derived, remove the key"
             yield document.problem("PV023", typed, place)
             continue
-        close = (
-            difflib.get_close_matches(key, known, n=1) if len(unknown) <= _MAX_GUESSES else []
-        )
-        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        remedy = f"did you mean {meant!r}?" if meant else f"known here: {', '.join(known)}"
         yield document.problem("PV011", f"{where} is an unknown key; {remedy}", place)
 
 
 def _missing_keys(
     document: Document, error: ValidationError, keys: list[str | int]
 ) -> Iterator[Problem]:
-    present = _mapping_of(error)
+    # A misspelt key is one mistake and one problem.
+    present = {*_mapping_of(error), *_guesses(error).values()}
     for key in _schema_of(error)["required"]:
         if key not in present:
             what = f"{way_to(document.value, [*keys, key])} is missing"
             yield document.problem("PV012", what, document.position(keys))
+
+
+def _guesses(error: ValidationError) -> dict[str, str | None]:
+    """The unknown keys of a mapping, each with the key that it probably means."""
+    mapping = _mapping_of(error)
+    absent = [key for key in _schema_of(error)["properties"] if key not in mapping]
+    unknown = sorted(set(mapping) - set(_schema_of(error)["properties"]))
+    if len(unknown) > _MAX_GUESSES:
+        return dict.fromkeys(unknown)
+    close = ((key, difflib.get_close_matches(key, absent, n=1)) for key in unknown)
+    return {key: found[0] if found else None for key, found in close}
 
 
 def _expected(error: ValidationError) -> str:

@@ -105,7 +105,7 @@ def validate(paths: Sequence[str], project: Project) -> Report:
     seen = {path.resolve() for path in files}
     others = [path for path in _project_files(project) if path.resolve() not in seen]
     judged = [_examine(path, project) for path in files]
-    around = [_examine(path, project) for path in others]
+    around = [_examine(path, project, names_only=True) for path in others]
     bindings = scan_checks(project)
     drafts = [file.draft for file in judged if file.draft is not None]
     world = survey(
@@ -169,7 +169,7 @@ def _project_files(project: Project) -> tuple[Path, ...]:
     return tuple(sorted(set(files)))
 
 
-def _examine(path: Path, project: Project) -> _File:
+def _examine(path: Path, project: Project, *, names_only: bool = False) -> _File:
     document = load_file(path, printable(project.relative(path)))
     if not document.readable:
         return _File(document.problems)
@@ -179,7 +179,7 @@ def _examine(path: Path, project: Project) -> _File:
         return _File((*document.problems, problem))
     if not _is_native(document.value):
         return _File(_foreign_problems(document), foreign=True)
-    if any(problem.code not in _DRAFT_CODES for problem in document.problems):
+    if names_only or any(problem.code not in _DRAFT_CODES for problem in document.problems):
         return _File(document.problems, Draft(document, ()))
     return _judge_native(document)
 

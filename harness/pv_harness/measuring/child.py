@@ -132,7 +132,8 @@ def _run_once(
     record_dir = launch.plan.record_dir
     before = set(record_dir.glob("start-*.json"))
     with tempfile.TemporaryFile() as output:
-        timed_out = _watch(_start(nodes, launch, output), launch, on_record)
+        process = _start(nodes, launch, output)
+        timed_out = _watch(process, launch, before, on_record)
         output.seek(0)
         measured.output = _tail(output.read().decode("utf-8", "replace"))
     for record in read_records(record_dir):
@@ -181,9 +182,13 @@ def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> subproces
 def _watch(
     process: subprocess.Popen[bytes],
     launch: Launch,
+    earlier: set[Path],
     on_record: Callable[[CheckRecord], None],
 ) -> dict[str, str]:
-    """Wait for pytest; kill it when a check overstays. Returns the checks that did."""
+    """Wait for pytest; kill it when a check overstays. Returns the checks that did.
+
+    Marks of checks that an earlier process left behind are in `earlier`.
+    """
     record_dir = launch.plan.record_dir
     reported = set(record_dir.glob("check-*.json"))
     try:
@@ -193,7 +198,7 @@ def _watch(
             _report_new(record_dir, reported, on_record)
             if process.returncode is not None:
                 return {}
-            overdue = _overdue(record_dir, launch)
+            overdue = _overdue(set(record_dir.glob("start-*.json")) - earlier, launch)
             if overdue:
                 kill_group(process)
                 return overdue
@@ -210,10 +215,10 @@ def _report_new(
         on_record(read_record(file))
 
 
-def _overdue(record_dir: Path, launch: Launch) -> dict[str, str]:
+def _overdue(marks: set[Path], launch: Launch) -> dict[str, str]:
     now = time.time()
     overdue = {}
-    for mark in record_dir.glob("start-*.json"):
+    for mark in marks:
         if mark.with_name(mark.name.replace("start-", "check-", 1)).exists():
             continue
         node = mark.read_text(encoding="utf-8")

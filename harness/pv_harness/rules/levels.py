@@ -34,7 +34,8 @@ def levels_are_in_order(claim: Claim, _world: World) -> Iterator[Problem]:
 def each_level_adds_a_condition(claim: Claim, _world: World) -> Iterator[Problem]:
     """PV041: a level that asks for nothing new would be had for nothing."""
     earlier: set[object] = set()
-    for number, rule in enumerate(claim.falsifier.levels):
+    ordered = sorted(claim.falsifier.levels, key=lambda rule: rule.level.rank)
+    for number, rule in enumerate(ordered):
         conditions = set(_conditions(rule))
         if number and conditions <= earlier:
             what = "adds no condition to the levels before it; nothing could tell them apart"

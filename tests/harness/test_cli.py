@@ -1,0 +1,235 @@
+"""The real command line, in a subprocess, on a small repository."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from conftest import Toy
+
+
+def status(toy: Toy) -> str:
+    document = json.loads(toy.pv("scoreboard", "--format", "json").stdout)
+    (row,) = document["falsifiers"]
+    shown = row["status"]
+    assert isinstance(shown, str)
+    return shown
+
+
+def test_the_whole_way_from_nothing_to_the_ceiling(toy: Toy) -> None:
+    assert toy.pv("validate", "contracts").returncode == 0
+    before = toy.pv("scoreboard")
+    assert (before.returncode, "NOT_RUN" in before.stdout) == (3, True)
+    measured = toy.pv("run")
+    assert measured.returncode == 3
+    assert "not planted at this fingerprint" in measured.stdout
+    proven = toy.pv("prove")
+    assert proven.returncode == 0, proven.stdout + proven.stderr
+    assert status(toy) == "INTEGRATION/INTEGRATION"
+    assert toy.pv("gate").returncode == 0
+    assert "INTEGRATION/INTEGRATION" in (toy.root / "reports/scoreboard.md").read_text()
+
+
+def test_fresh_evidence_is_not_measured_again(proven: Toy) -> None:
+    before = proven.evidence()
+    done = proven.pv("run", "--prove")
+    assert done.returncode == 0
+    assert "0 of 1 falsifiers measured" in done.stdout
+    assert proven.evidence() == before
+    assert proven.pv("run", "--again").returncode == 0
+    assert len(proven.evidence()) == len(before) + 1
+
+
+def test_an_edit_of_a_covered_file_makes_it_stale_by_name(proven: Toy) -> None:
+    proven.edit("src/toy/math.py", "def add(a, b)", "def add(a, b=0)")
+    assert status(proven) == "STALE(was INTEGRATION, because src/toy/math.py changed)"
+    done = proven.pv("gate")
+    assert done.returncode == 3
+    assert "src/toy/math.py changed" in done.stdout
+    explained = proven.pv("explain", "FALSIFY-TOY-001").stdout
+    assert "src/toy/math.py changed" in explained
+    assert "pv run --prove FALSIFY-TOY-001" in explained
+
+
+def test_an_edit_of_a_module_that_was_only_observed_makes_it_stale(proven: Toy) -> None:
+    proven.edit("src/toy/cli.py", "sys.argv[2]", "sys.argv[-1]")
+    assert status(proven) == "STALE(was INTEGRATION, because src/toy/cli.py changed)"
+
+
+def test_a_comment_does_not_make_it_stale(proven: Toy) -> None:
+    proven.edit("src/toy/math.py", "    return a + b", "    # why\n\n    return a + b  # so")
+    assert status(proven) == "INTEGRATION/INTEGRATION"
+
+
+def test_a_moved_bound_makes_it_stale(proven: Toy) -> None:
+    proven.edit("contracts/toy-v1.yaml", "sum: {eq: 5}", "sum: {le: 5}")
+    assert status(proven).startswith("STALE(was INTEGRATION, because the claim changed")
+
+
+def test_another_defect_text_asks_for_another_proof(proven: Toy) -> None:
+    proven.edit("contracts/toy-v1.yaml", '"a + b + 1"', '"a + b + 2"')
+    assert status(proven) == "NOT_RUN(passed, but not proven)"
+
+
+def test_another_bound_check_makes_it_stale(proven: Toy) -> None:
+    more = "@pytest.mark.falsifies('FALSIFY-TOY-001')\ndef test_more(measure):\n    pass\n"
+    proven.write("checks/test_more.py", f"import pytest\n{more}")
+    assert status(proven).startswith("STALE(was INTEGRATION")
+
+
+def test_a_refuted_claim_is_denied(toy: Toy) -> None:
+    toy.edit("src/toy/math.py", "a + b", "a +  b + 1")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 2  # the anchors of its defects are gone: not a valid contract
+    assert "PV" in done.stderr
+    assert toy.evidence() == []
+    toy.edit("src/toy/math.py", "a +  b + 1", "a + b")
+    toy.edit("src/toy/cli.py", "print(add(", "print(1 + add(")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert "sum is 6, but must be = 5" in done.stdout
+
+
+def test_a_check_that_can_not_fail_is_vacuous(toy: Toy) -> None:
+    toy.edit("checks/test_toy.py", "int(done.stdout)", "5")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 1
+    assert "VACUOUS" in done.stdout
+    assert "minus SURVIVED" in done.stdout.replace("\n", " ")
+
+
+def test_all_skipped_is_no_pass(toy: Toy) -> None:
+    toy.edit("checks/test_toy.py", "    done = cli", "    pytest.skip('no')\n    done = cli")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 3
+    assert "NOT_RUN" in done.stdout
+
+
+def test_a_bound_that_nothing_measures_is_an_error(toy: Toy) -> None:
+    toy.edit("checks/test_toy.py", 'measure("sum"', 'measure("some"')
+    done = toy.pv("run")
+    assert done.returncode == 4
+    assert "no check measured sum" in done.stdout
+
+
+def test_integration_needs_the_command_itself(toy: Toy) -> None:
+    toy.edit("checks/test_toy.py", 'done = cli("python", "-m", "toy", "2", "3")', "import sys")
+    toy.edit("checks/test_toy.py", "int(done.stdout)", "add(2, 3)")
+    toy.edit("checks/test_toy.py", "import sys", "from toy.math import add")
+    assert toy.pv("run", "--prove").returncode == 0
+    assert status(toy) == "PARTIAL/INTEGRATION"
+    assert "toy.cli:main was not reached" in toy.pv("explain", "FALSIFY-TOY-001").stdout
+    assert toy.pv("gate").returncode == 1
+    assert toy.pv("gate", "--require", "PARTIAL").returncode == 0
+
+
+def test_altered_evidence_is_found(proven: Toy) -> None:
+    file = proven.evidence()[0]
+    file.write_bytes(file.read_bytes().replace(b"payloadType", b"payloadtype"))
+    for verb in ("scoreboard", "gate", "run"):
+        done = proven.pv(verb)
+        assert done.returncode == 4
+        assert file.name[:12] in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "prove", "scoreboard", "gate"])
+def test_an_invalid_contract_stops_everything_and_nothing_is_written(
+    toy: Toy, verb: str
+) -> None:
+    toy.edit("contracts/toy-v1.yaml", "prediction:", "predicton:")
+    done = toy.pv(verb)
+    assert done.returncode == 2
+    assert "contracts/toy-v1.yaml" in done.stderr
+    assert "did you mean 'prediction'" in done.stderr
+    assert not (toy.root / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("explain", "FALSIFY-TOY-002"), "did you mean FALSIFY-TOY-001"),
+        (("run", "nothing"), "neither a falsifier nor a contract"),
+        (("validate", "nowhere"), "nowhere"),
+        (("scoreboard", "--root", "nowhere"), "no such folder"),
+    ],
+)
+def test_a_name_that_means_nothing_is_a_usage_error(
+    toy: Toy, args: tuple[str, ...], message: str
+) -> None:
+    done = toy.pv(*args)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_configuration_is_a_usage_error(toy: Toy) -> None:
+    toy.edit("pyproject.toml", 'checks = ["checks"]', 'cheks = ["checks"]')
+    done = toy.pv("scoreboard")
+    assert done.returncode == 2
+    assert "unknown key 'cheks'" in done.stderr
+
+
+def test_a_project_without_contracts_can_not_be_judged(toy: Toy) -> None:
+    (toy.root / "contracts/toy-v1.yaml").unlink()
+    assert toy.pv("scoreboard").returncode == 2
+
+
+def test_a_tree_that_changes_while_checks_run_is_no_pass(toy: Toy) -> None:
+    toy.edit(
+        "checks/test_toy.py",
+        "    done = cli",
+        "    import pathlib\n"
+        "    p = pathlib.Path(__file__).parents[1] / 'src/toy/math.py'\n"
+        "    p.write_text(p.read_text() + 'X = 1\\n')\n"
+        "    done = cli",
+    )
+    done = toy.pv("run")
+    assert done.returncode == 3
+    assert status(toy) == "STALE(was ERROR, because src/toy/math.py changed)"
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_the_board_fits_its_terminal(proven: Toy, columns: int) -> None:
+    proven.edit("src/toy/math.py", "def add(a, b)", "def add(a, b=0)")
+    done = proven.python("-m", "pv_harness", "scoreboard", columns=columns)
+    assert max(len(line) for line in done.stdout.splitlines()) <= columns
+
+
+def test_a_contract_can_not_drive_the_terminal(toy: Toy) -> None:
+    toy.edit("contracts/toy-v1.yaml", "the toy adds", '"the \\e[31mtoy\\a"')
+    done = toy.pv("scoreboard")
+    assert "\x1b" not in done.stdout
+    assert "\a" not in done.stdout
+
+
+def test_a_contract_can_not_write_html_into_the_report(toy: Toy) -> None:
+    toy.edit("contracts/toy-v1.yaml", "the toy adds", '"<script>alert(1)</script>"')
+    done = toy.pv("scoreboard", "--format", "markdown")
+    assert "<script>" not in done.stdout
+    assert "&lt;script&gt;" in done.stdout
+
+
+def test_a_plain_pytest_shows_the_scoreboard(toy: Toy) -> None:
+    done = toy.python("-m", "pytest", "-q", "checks")
+    assert done.returncode == 0, done.stdout
+    assert "FALSIFY-TOY-001" in done.stdout
+    assert "1 falsifiers measured by this session, not stored" in done.stdout
+    assert toy.evidence() == []
+
+
+def test_a_plain_pytest_is_red_where_a_bound_is_broken(toy: Toy) -> None:
+    toy.edit("src/toy/cli.py", "print(add(", "print(1 + add(")
+    done = toy.python("-m", "pytest", "-q", "checks")
+    assert done.returncode == 1
+    assert "[FALSIFY-TOY-001] sum is 6, but must be = 5" in done.stdout
+
+
+def test_the_help_names_every_exit_code(toy: Toy) -> None:
+    text = toy.pv("--help").stdout
+    assert all(f"\n  {code}  " in text for code in range(5))
