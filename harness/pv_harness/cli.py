@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pv_harness.evidence.records import PatchRecord
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.project import Project
-    from pv_harness.workflow import Declared, Progress
+    from pv_harness.workflow import Declared, Done, Progress
 
 _EXIT_CODES = """\
 exit codes:
@@ -141,21 +141,18 @@ def run_run(args: argparse.Namespace) -> ExitCode:
     from pv_harness import workflow
 
     declared, selected = _declared(args)
-    progress = _Reporter().progress()
-    count = workflow.measure(
-        declared, selected, jobs=args.jobs, again=args.again, progress=progress
+    work = workflow.prove if args.prove else workflow.measure
+    done = work(
+        declared, selected, jobs=args.jobs, again=args.again, progress=_Reporter().progress()
     )
-    print(f"{count} of {len(selected)} falsifiers measured, the others have fresh evidence")
-    if args.prove:
-        _prove(declared, selected, args, progress)
+    _say_done(done, len(selected))
     return _show_board(declared, args)
 
 
 def run_prove(args: argparse.Namespace) -> ExitCode:
-    """`pv prove [ID...]`: plant declared defects and store what became of them."""
-    declared, selected = _declared(args)
-    _prove(declared, selected, args, _Reporter().progress())
-    return _show_board(declared, args)
+    """`pv prove [ID...]`: the same as `pv run --prove`."""
+    args.prove = True
+    return run_run(args)
 
 
 def run_scoreboard(args: argparse.Namespace) -> ExitCode:
@@ -211,22 +208,11 @@ def run_explain(args: argparse.Namespace) -> ExitCode:
     return board.exit_code
 
 
-def _prove(
-    declared: Declared,
-    selected: Sequence[Falsifier],
-    args: argparse.Namespace,
-    progress: Progress,
-) -> None:
-    from pv_harness import workflow
-
-    count = workflow.prove(
-        declared,
-        selected,
-        jobs=args.jobs,
-        again=args.again,
-        progress=progress,
-    )
-    print(f"{count} planted changes tried, the others have a fresh answer")
+def _say_done(done: Done, asked: int) -> None:
+    rest = asked - done.measured
+    print(f"measured {done.measured} of {asked} falsifiers, {rest} had fresh evidence")
+    if done.planted:
+        print(f"planted {done.planted} changes")
 
 
 def _project(args: argparse.Namespace) -> Project:

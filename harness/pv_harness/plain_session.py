@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING
 
 from pv_harness.board.terminal import render_scoreboard
 from pv_harness.measuring.child import Measured
-from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
-from pv_harness.measuring.plan import Plan, make_targets, watched_entries
 from pv_harness.measuring.record import read_records
-from pv_harness.measuring.runner import Workbench, collect_records, needed_inputs
+from pv_harness.measuring.runner import (
+    Workbench,
+    collect_records,
+    needed_inputs,
+    static_manifests,
+)
 from pv_harness.project import find_root, load_project
 from pv_harness.workflow import read_board, read_declared
 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pv_harness.measuring.plan import Plan
 
 
 def make_own_plan(folder: Path, record_dir: Path) -> Plan:
@@ -33,14 +38,9 @@ def make_own_plan(folder: Path, record_dir: Path) -> Plan:
     project = load_project(find_root(folder))
     declared = read_declared(project)
     falsifiers = [f for contract in declared.contracts for f in contract.falsifiers]
-    return Plan(
-        root=project.root,
-        source_roots=project.source_roots,
-        record_dir=record_dir,
-        entries=watched_entries(declared.contracts),
-        targets=make_targets(declared.contracts, find_devices()),
-        inputs=prepare_inputs(project, needed_inputs(falsifiers)),
-    )
+    inputs = prepare_inputs(project, needed_inputs(falsifiers))
+    bench = Workbench(project, declared.contracts, declared.checks, inputs)
+    return bench.plan(project.root, record_dir)
 
 
 def render_own_scoreboard(plan: Plan, width: int) -> str:
@@ -58,7 +58,9 @@ def render_own_scoreboard(plan: Plan, width: int) -> str:
     )
     seen = {r.falsifier_id for records in measured.records.values() for r in records}
     falsifiers = [f for c in declared.contracts for f in c.falsifiers if f.id in seen]
-    runs = collect_records(bench, falsifiers, measured)
+    tree = bench.tree(project.root)
+    before = static_manifests(bench, falsifiers, tree)
+    runs = collect_records(bench, falsifiers, measured, tree, before)
     board = read_board(declared, runs)
     note = f"\n{len(runs)} falsifiers measured by this session, not stored; `pv run` stores"
     return render_scoreboard(board, width=width, now_s=time.time()) + note

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PATH_LISTS = {"contracts": ("contracts",), "checks": ("checks",), "source_roots": (".",)}
-_KNOWN = {*_PATH_LISTS, "evidence", "reports", "inputs"}
+_KNOWN = {*_PATH_LISTS, "evidence", "reports", "inputs", "preload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Project:
         checks: folders that hold checks.
         source_roots: folders that are on sys.path for checks and subject.
         inputs: input name -> command whose JSON output maps part names to paths.
+        preload: slow modules that are not the project's; `pv prove` imports them once.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Project:
     evidence: Path
     reports: Path
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    preload: tuple[str, ...] = ("pytest",)
 
     def relative(self, path: Path) -> str:
         """A path as pv prints and stores it: relative to the root where it lies below it."""
@@ -82,6 +84,7 @@ def load_project(root: Path) -> Project:
         evidence=root / _text(table, "evidence", "reports/evidence", file),
         reports=root / _text(table, "reports", "reports", file),
         inputs=_input_commands(table, file),
+        preload=("pytest", *_words(table, "preload", file)),
     )
 
 
@@ -97,10 +100,17 @@ def _read_tool_tables(file: Path) -> dict[str, Any]:
 
 
 def _paths(table: Mapping[str, Any], name: str, root: Path, file: Path) -> tuple[Path, ...]:
-    value = table.get(name, list(_PATH_LISTS[name]))
+    names = _words(table, name, file) if name in table else _PATH_LISTS[name]
+    return tuple((root / item).resolve() for item in names)
+
+
+def _words(table: Mapping[str, Any], name: str, file: Path) -> tuple[str, ...]:
+    value = table.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise UsageError(f"{file}: [tool.pv] {name} should be a list of paths, it is {value!r}")
-    return tuple((root / item).resolve() for item in value)
+        raise UsageError(
+            f"{file}: [tool.pv] {name} should be a list of strings, it is {value!r}"
+        )
+    return tuple(value)
 
 
 def _text(table: Mapping[str, Any], name: str, default: str, file: Path) -> str:

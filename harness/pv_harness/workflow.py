@@ -18,13 +18,14 @@ from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.plan import blocked_by
 from pv_harness.measuring.runner import Workbench, measure_falsifiers, needed_inputs
-from pv_harness.proving.prover import Task, prove_falsifiers
+from pv_harness.proving.prover import Task, plant_all, scratch_copies
 from pv_harness.sources import SourceTree
 from pv_harness.validation import load_contracts
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pv_harness.bindings import Check
     from pv_harness.board.scoreboard import Row, Scoreboard
@@ -95,6 +96,14 @@ def read_board(declared: Declared, extra_runs: Sequence[RunRecord] = ()) -> Scor
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How much of what was asked for had to be done; the rest had fresh evidence."""
+
+    measured: int
+    planted: int = 0
+
+
 def measure(
     declared: Declared,
     selected: Sequence[Falsifier],
@@ -102,25 +111,14 @@ def measure(
     jobs: int,
     again: bool,
     progress: Progress,
-) -> int:
-    """Measure what has no fresh evidence, or everything if `again`; store it.
-
-    Returns the number of falsifiers that were measured.
-    """
-    devices = find_devices()
-    due = [
-        row.falsifier
-        for row in _rows_of(declared, selected)
-        if declared.checks.get(row.falsifier.id) and (again or _is_due(row, devices))
-    ]
+) -> Done:
+    """Measure in place what has no fresh evidence, or everything if `again`, and store it."""
+    due = _due_falsifiers(declared, selected, again=again)
     if not due:
-        return 0
-    started = time.time()
-    bench = _workbench(declared, [f for f in due if blocked_by(f, devices) is None])
-    progress.plan("checks", sum(len(declared.checks[f.id]) for f in due))
-    runs = measure_falsifiers(bench, due, jobs=jobs, on_record=progress.check)
-    _store(declared, tuple(f.id for f in due), runs, (), started)
-    return len(due)
+        return Done(0)
+    bench = _workbench(declared, due)
+    _measure_and_store(bench, due, bench.project.root, jobs, progress)
+    return Done(len(due))
 
 
 def prove(
@@ -130,26 +128,35 @@ def prove(
     jobs: int,
     again: bool,
     progress: Progress,
-) -> int:
-    """Plant what has no fresh answer, for falsifiers that pass; store the outcomes.
+) -> Done:
+    """Plant what has no fresh answer, for falsifiers that pass, and store the outcomes.
 
-    Returns the number of defects and controls that were planted.
+    What has no fresh evidence is measured first. That, and the run before planting that every
+    proof begins with, are one and the same: both happen on an untouched copy.
     """
-    tasks = [
-        Task(row.falsifier, plant)
-        for row in _rows_of(declared, selected)
-        for plant in _due_plants(row, again=again)
+    due = _due_falsifiers(declared, selected, again=again)
+    planting = [
+        row.falsifier for row in _rows_of(declared, selected) if _due_plants(row, again=again)
     ]
-    if not tasks:
-        return 0
-    started = time.time()
-    falsifiers = list({t.falsifier.id: t.falsifier for t in tasks}.values())
-    bench = _workbench(declared, falsifiers)
-    progress.plan("planted changes", len(tasks))
-    patches = prove_falsifiers(bench, tasks, jobs=jobs, on_patch=progress.patch)
-    if patches:
-        _store(declared, tuple(f.id for f in falsifiers), (), patches, started)
-    return len(patches)
+    needed = list({f.id: f for f in (*due, *planting)}.values())
+    if not needed:
+        return Done(0)
+    bench = _workbench(declared, needed)
+    with scratch_copies(declared.project, jobs) as copies:
+        runs = _measure_and_store(bench, needed, copies[0], jobs, progress)
+        tasks = [
+            Task(row.falsifier, plant)
+            for row in _rows_of(declared, needed)
+            for plant in _due_plants(row, again=again)
+        ]
+        if not tasks:
+            return Done(len(due))
+        started = time.time()
+        progress.plan("planted changes", len(tasks))
+        baseline = {run.falsifier_id: run for run in runs}
+        patches = plant_all(bench, tasks, baseline, copies, progress.patch)
+        _store(bench, tuple(dict.fromkeys(t.falsifier.id for t in tasks)), (), patches, started)
+    return Done(len(due), len(patches))
 
 
 def write_reports(project: Project, board: Scoreboard, now_s: float) -> None:
@@ -169,6 +176,31 @@ def write_reports(project: Project, board: Scoreboard, now_s: float) -> None:
         raise InfrastructureError(
             f"{project.reports}: reports can't be written ({error.strerror})"
         ) from error
+
+
+def _due_falsifiers(
+    declared: Declared, selected: Sequence[Falsifier], *, again: bool
+) -> list[Falsifier]:
+    devices = find_devices()
+    return [
+        row.falsifier
+        for row in _rows_of(declared, selected)
+        if declared.checks.get(row.falsifier.id) and (again or _is_due(row, devices))
+    ]
+
+
+def _measure_and_store(
+    bench: Workbench,
+    falsifiers: Sequence[Falsifier],
+    root: Path,
+    jobs: int,
+    progress: Progress,
+) -> tuple[RunRecord, ...]:
+    started = time.time()
+    progress.plan("checks", sum(len(bench.checks[f.id]) for f in falsifiers))
+    runs = measure_falsifiers(bench, falsifiers, root, jobs=jobs, on_record=progress.check)
+    _store(bench, tuple(f.id for f in falsifiers), runs, (), started)
+    return runs
 
 
 def _is_due(row: Row, devices: frozenset[str]) -> bool:
@@ -194,19 +226,21 @@ def _rows_of(declared: Declared, selected: Sequence[Falsifier]) -> list[Row]:
 
 
 def _workbench(declared: Declared, falsifiers: Sequence[Falsifier]) -> Workbench:
-    inputs = prepare_inputs(declared.project, needed_inputs(falsifiers))
+    devices = find_devices()
+    runnable = [f for f in falsifiers if blocked_by(f, devices) is None]
+    inputs = prepare_inputs(declared.project, needed_inputs(runnable))
     return Workbench(declared.project, declared.contracts, declared.checks, inputs)
 
 
 def _store(
-    declared: Declared,
+    bench: Workbench,
     planned: tuple[str, ...],
     runs: tuple[RunRecord, ...],
     patches: tuple[PatchRecord, ...],
     started_s: float,
 ) -> str:
-    project = declared.project
-    paths = {str(contract.path) for contract in declared.contracts}
+    project = bench.project
+    paths = {str(contract.path) for contract in bench.contracts}
     statement = RunStatement(
         planned=planned,
         configuration={path: digest_file(project.root / path) for path in sorted(paths)},

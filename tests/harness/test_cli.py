@@ -38,7 +38,7 @@ def test_fresh_evidence_is_not_measured_again(proven: Toy) -> None:
     before = proven.evidence()
     done = proven.pv("run", "--prove")
     assert done.returncode == 0
-    assert "0 of 1 falsifiers measured" in done.stdout
+    assert "measured 0 of 1 falsifiers, 1 had fresh evidence" in done.stdout
     assert proven.evidence() == before
     assert proven.pv("run", "--again").returncode == 0
     assert len(proven.evidence()) == len(before) + 1

@@ -10,9 +10,9 @@ import pytest
 from pv_harness.bindings import find_checks
 from pv_harness.contract import Defect, Patch
 from pv_harness.evidence.records import PatchOutcome, PatchRecord
-from pv_harness.measuring.runner import Workbench
+from pv_harness.measuring.runner import Workbench, measure_falsifiers
 from pv_harness.project import load_project
-from pv_harness.proving.prover import Task, prove_falsifiers
+from pv_harness.proving.prover import Task, plant_all, scratch_copies
 from pv_harness.proving.scratch import VoidPatchError, apply_patch, copy_project
 from pv_harness.validation import load_contracts
 
@@ -39,7 +39,10 @@ def outcome(toy: object, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Patch
         checks = {"FALSIFY-TOY-001": find_checks(project)}
         patch = Patch("d", PurePosixPath("src/toy/math.py"), find, replace)
         task = Task(contracts[0].falsifiers[0], Defect(patch, "sum"))
-        (record,) = prove_falsifiers(Workbench(project, contracts, checks), [task])
+        bench = Workbench(project, contracts, checks)
+        with scratch_copies(project, 1) as copies:
+            (run,) = measure_falsifiers(bench, [task.falsifier], copies[0])
+            (record,) = plant_all(bench, [task], {run.falsifier_id: run}, copies)
         return record
 
     return prove

@@ -14,18 +14,17 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from pv_harness.errors import InfrastructureError
 from pv_harness.measuring.command import kill_group
 from pv_harness.measuring.plan import PLAN_VARIABLE
-from pv_harness.measuring.record import Outcome, read_record, read_records
+from pv_harness.measuring.record import read_groups, read_record, read_records
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from typing import IO
 
     from pv_harness.measuring.plan import Plan
     from pv_harness.measuring.record import CheckRecord
@@ -33,6 +32,49 @@ if TYPE_CHECKING:
 _POLL_S = 0.05
 _GRACE_S = 30.0
 """Time beyond a check's own limit for what pytest does around it."""
+
+
+class RunningProcess(Protocol):
+    """What is asked of a process that runs pytest: it leads a process group of its own."""
+
+    pid: int
+    returncode: int | None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, or raise subprocess.TimeoutExpired."""
+        ...
+
+
+class Starter(Protocol):
+    """A way to run `pytest.main(args)` in a process that knows nothing of the project yet."""
+
+    def __call__(
+        self, args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
+    ) -> RunningProcess:
+        """Start it; everything that it prints goes to `output`."""
+        ...
+
+
+def start_fresh(
+    args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
+) -> RunningProcess:
+    """Run pytest in a new interpreter.
+
+    Raises:
+        InfrastructureError: it can't be started.
+    """
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and planned node IDs
+            [sys.executable, "-m", "pytest", *args],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"pytest can't be started: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +109,14 @@ class Launch:
         jobs: processes that share the checks.
         timeouts_s: planned node ID -> seconds that one check may take.
         environment: variables beyond those of this process.
+        starter: how the process is made.
     """
 
     plan: Plan
     jobs: int = 1
     timeouts_s: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    starter: Starter = start_fresh
 
 
 def run_checks(
@@ -150,7 +194,7 @@ def _run_once(
     return set(record_dir.glob("start-*.json")) != before
 
 
-def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningProcess:
     plan = launch.plan
     plan_file = plan.record_dir / "plan.json"
     plan.write(plan_file)
@@ -163,24 +207,12 @@ def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> subproces
         **launch.environment,
     }
     parallel = ["-n", str(launch.jobs), "--dist", "loadscope"] if launch.jobs > 1 else []
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += ["--rootdir", str(plan.root), *parallel, *nodes]
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and planned node IDs
-            command,
-            cwd=plan.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise InfrastructureError(f"pytest can't be started: {error}") from error
+    args = ["-q", "-p", "no:cacheprovider", "--rootdir", str(plan.root), *parallel, *nodes]
+    return launch.starter(args, plan.root, environment, output)
 
 
 def _watch(
-    process: subprocess.Popen[bytes],
+    process: RunningProcess,
     launch: Launch,
     earlier: set[Path],
     on_record: Callable[[CheckRecord], None],
@@ -200,11 +232,18 @@ def _watch(
                 return {}
             overdue = _overdue(set(record_dir.glob("start-*.json")) - earlier, launch)
             if overdue:
-                kill_group(process)
+                _kill(process, record_dir)
                 return overdue
     except BaseException:
-        kill_group(process)
+        _kill(process, record_dir)
         raise
+
+
+def _kill(process: RunningProcess, record_dir: Path) -> None:
+    kill_group(process.pid)
+    process.wait()
+    for group in read_groups(record_dir):
+        kill_group(group)
 
 
 def _report_new(
@@ -230,10 +269,3 @@ def _overdue(marks: set[Path], launch: Launch) -> dict[str, str]:
 
 def _tail(text: str, lines: int = 30) -> str:
     return "\n".join(text.strip().splitlines()[-lines:])
-
-
-def worst_outcome(records: Sequence[CheckRecord]) -> Outcome:
-    """The outcome that decides for a set of records: refuted before broken before absent."""
-    order = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED, Outcome.SKIPPED)
-    seen = {record.outcome for record in records}
-    return next((outcome for outcome in order if outcome in seen), Outcome.PASSED)

@@ -17,7 +17,7 @@ from pv_harness.errors import InfrastructureError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,11 @@ def run_command(
     cwd: Path | None = None,
     stdin: str | None = None,
     timeout_s: float,
+    on_start: Callable[[int], None] = lambda _: None,
 ) -> CompletedCommand:
     """Run a command in a process group of its own and wait for it.
+
+    `on_start` is told the group's number, for whoever may have to end it from outside.
 
     Raises:
         InfrastructureError: the program is missing, or did not end within `timeout_s`; then its
@@ -81,22 +84,24 @@ def run_command(
         start_new_session=True,
     )
     try:
+        on_start(process.pid)
         stdout, stderr = process.communicate(stdin, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        kill_group(process)
+        kill_group(process.pid)
+        process.communicate()
         raise InfrastructureError(
             f"{' '.join(args)}: did not end within {timeout_s:g} s and was killed"
         ) from error
     except BaseException:
-        kill_group(process)
+        kill_group(process.pid)
+        process.communicate()
         raise
     return CompletedCommand(
         tuple(args), process.returncode, stdout, stderr, time.monotonic() - started
     )
 
 
-def kill_group(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """Kill a process that leads its own group, with all its descendants, and reap it."""
+def kill_group(group: int) -> None:
+    """Kill a process group, if it still exists."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+        os.killpg(group, signal.SIGKILL)

@@ -81,6 +81,17 @@ def start_path(record_dir: Path, node: str) -> Path:
     return record_dir / f"start-{digest_bytes(node.encode())[:32]}.json"
 
 
+def group_path(record_dir: Path, group: int) -> Path:
+    """Where the mark lies that a check's command runs, in a process group of its own."""
+    return record_dir / f"group-{group}"
+
+
+def read_groups(record_dir: Path) -> Iterator[int]:
+    """The process groups of commands that have not ended."""
+    for mark in record_dir.glob("group-*"):
+        yield int(mark.name.removeprefix("group-"))
+
+
 def write_record(record_dir: Path, record: CheckRecord) -> None:
     """Store a record so that a reader sees all of it or nothing."""
     data = {

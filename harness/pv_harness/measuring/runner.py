@@ -12,7 +12,13 @@ from pv_harness.evidence.records import RunRecord, Verdict
 from pv_harness.manifest import build_manifest, find_changes
 from pv_harness.measuring.child import Launch, run_checks
 from pv_harness.measuring.environment import describe_environment, find_devices
-from pv_harness.measuring.plan import Plan, blocked_by, make_targets, watched_entries
+from pv_harness.measuring.plan import (
+    Plan,
+    blocked_by,
+    make_targets,
+    relocate,
+    watched_entries,
+)
 from pv_harness.measuring.verdict import decide, records_of
 from pv_harness.sources import SourceTree
 
@@ -44,6 +50,21 @@ class Workbench:
     checks: Mapping[str, tuple[Check, ...]]
     inputs: Inputs = field(default_factory=dict)
 
+    def tree(self, root: Path) -> SourceTree:
+        """The sources as they are now, in the project itself or in a copy of it at `root`."""
+        return SourceTree(root, relocate(self.project, root))
+
+    def plan(self, root: Path, record_dir: Path) -> Plan:
+        """What checks that run in the project, or in a copy at `root`, are told."""
+        return Plan(
+            root=root,
+            source_roots=relocate(self.project, root),
+            record_dir=record_dir,
+            entries=watched_entries(self.contracts),
+            targets=make_targets(self.contracts, find_devices()),
+            inputs=self.inputs,
+        )
+
     def inputs_of(self, falsifier: Falsifier) -> Inputs:
         """The prepared inputs that a falsifier declares."""
         return {name: self.inputs[name] for name in falsifier.inputs if name in self.inputs}
@@ -57,11 +78,12 @@ def needed_inputs(falsifiers: Iterable[Falsifier]) -> frozenset[str]:
 def measure_falsifiers(
     bench: Workbench,
     falsifiers: Sequence[Falsifier],
+    root: Path,
     *,
     jobs: int = 1,
     on_record: Callable[[CheckRecord], None] = lambda _: None,
 ) -> tuple[RunRecord, ...]:
-    """One record per falsifier that has checks, measured now.
+    """One record per falsifier that has checks, measured now, in the project or a copy of it.
 
     A falsifier that needs an absent device is recorded as blocked without running anything. If
     a source changed while checks ran, nobody knows what was measured: that is an error, never
@@ -69,18 +91,30 @@ def measure_falsifiers(
     """
     devices = find_devices()
     bound = [f for f in falsifiers if bench.checks.get(f.id)]
-    tree = SourceTree(bench.project.root, bench.project.source_roots)
-    before = {f.id: _manifest(bench, f, tree, ()) for f in bound}
+    tree = bench.tree(root)
+    before = static_manifests(bench, bound, tree)
     runnable = [f for f in bound if blocked_by(f, devices) is None]
-    measured = _measure(bench, runnable, devices, jobs, on_record)
-    return collect_records(bench, bound, measured, before)
+    with tempfile.TemporaryDirectory(prefix="pv-run-") as folder:
+        launch = Launch(
+            bench.plan(root, Path(folder).resolve()),
+            jobs=jobs,
+            timeouts_s=check_timeouts(bench),
+            environment={} if root == bench.project.root else NO_BYTECODE,
+        )
+        measured = run_checks(nodes_of(bench, runnable), launch, on_record)
+    return collect_records(bench, bound, measured, bench.tree(root), before)
+
+
+NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""In a copy, where two patches within one second would share a stale `.pyc`."""
 
 
 def collect_records(
     bench: Workbench,
     falsifiers: Sequence[Falsifier],
     measured: Measured,
-    before: Mapping[str, Manifest] | None = None,
+    tree: SourceTree,
+    before: Mapping[str, Manifest],
 ) -> tuple[RunRecord, ...]:
     """One record per falsifier from what its checks left behind.
 
@@ -88,14 +122,14 @@ def collect_records(
         bench: the project.
         falsifiers: those that were to be measured, each with at least one check.
         measured: what the checks left behind.
+        tree: the sources as they are after the checks.
         before: the manifests from before the checks ran; a difference voids the verdict.
     """
     devices = find_devices()
-    tree = SourceTree(bench.project.root, bench.project.source_roots)
     environment = describe_environment()
     records = []
     for falsifier in falsifiers:
-        manifest = (before or {}).get(falsifier.id) or _manifest(bench, falsifier, tree, ())
+        manifest = before[falsifier.id]
         blocked = blocked_by(falsifier, devices)
         record = (
             RunRecord(falsifier.id, Verdict.BLOCKED, manifest, reason=blocked)
@@ -104,6 +138,13 @@ def collect_records(
         )
         records.append(replace(record, finished_s=time.time(), environment=environment))
     return tuple(records)
+
+
+def static_manifests(
+    bench: Workbench, falsifiers: Sequence[Falsifier], tree: SourceTree
+) -> dict[str, Manifest]:
+    """The manifests that the sources alone give, before anything was observed."""
+    return {f.id: _manifest(bench, f, tree, ()) for f in falsifiers}
 
 
 def check_timeouts(bench: Workbench) -> dict[str, float]:
@@ -123,26 +164,6 @@ def nodes_of(bench: Workbench, falsifiers: Iterable[Falsifier]) -> list[str]:
     return list(dict.fromkeys(nodes))
 
 
-def _measure(
-    bench: Workbench,
-    falsifiers: Sequence[Falsifier],
-    devices: frozenset[str],
-    jobs: int,
-    on_record: Callable[[CheckRecord], None],
-) -> Measured:
-    with tempfile.TemporaryDirectory(prefix="pv-run-") as folder:
-        plan = Plan(
-            root=bench.project.root,
-            source_roots=bench.project.source_roots,
-            record_dir=Path(folder),
-            entries=watched_entries(bench.contracts),
-            targets=make_targets(bench.contracts, devices),
-            inputs=bench.inputs,
-        )
-        launch = Launch(plan, jobs=jobs, timeouts_s=check_timeouts(bench))
-        return run_checks(nodes_of(bench, falsifiers), launch, on_record)
-
-
 def _manifest(
     bench: Workbench, falsifier: Falsifier, tree: SourceTree, observed: Iterable[Path]
 ) -> Manifest:
@@ -152,6 +173,7 @@ def _manifest(
         tree,
         observed=observed,
         inputs=bench.inputs_of(falsifier),
+        inputs_root=bench.project.root,
     )
 
 

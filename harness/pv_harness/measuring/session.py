@@ -13,6 +13,7 @@ from pv_harness.measuring.command import run_command
 from pv_harness.measuring.record import (
     CheckRecord,
     Outcome,
+    group_path,
     read_children,
     start_path,
     write_record,
@@ -191,7 +192,23 @@ class CheckSession:
             **options.pop("env", {}),
         }
         timeout_s = options.pop("timeout_s", self._timeout_s())
-        return run_command(args, environment=environment, timeout_s=timeout_s, **options)
+        groups: list[Path] = []
+
+        def note_group(group: int) -> None:
+            groups.append(group_path(self.plan.record_dir, group))
+            groups[0].touch()
+
+        try:
+            return run_command(
+                args,
+                environment=environment,
+                timeout_s=timeout_s,
+                on_start=note_group,
+                **options,
+            )
+        finally:
+            for mark in groups:
+                mark.unlink()
 
     def _timeout_s(self) -> float:
         target = self.current.target if self.current else None

@@ -2,11 +2,12 @@
 
 The checks are run on the untouched copy first, because a check that is red there for any reason
 would seem to kill everything. Then each patch is planted alone, and only the checks of its own
-falsifier run, in a fresh process.
+falsifier run, in a process that has imported nothing of the project.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,31 +18,23 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contract import Control
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
-from pv_harness.manifest import build_manifest
 from pv_harness.measuring.child import Launch, run_checks
-from pv_harness.measuring.environment import describe_environment, find_devices
-from pv_harness.measuring.plan import (
-    Plan,
-    blocked_by,
-    make_targets,
-    relocate,
-    watched_entries,
-)
 from pv_harness.measuring.record import Outcome
-from pv_harness.measuring.runner import check_timeouts, nodes_of
+from pv_harness.measuring.runner import NO_BYTECODE, check_timeouts, nodes_of
 from pv_harness.measuring.verdict import decide, records_of
+from pv_harness.proving.forkserver import ForkServer
 from pv_harness.proving.scratch import VoidPatchError, copy_project, planted
-from pv_harness.sources import SourceTree
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pv_harness.contract import Falsifier, Plant
-    from pv_harness.manifest import Manifest
+    from pv_harness.evidence.records import RunRecord
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.measuring.runner import Workbench
+    from pv_harness.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,56 +45,58 @@ class Task:
     item: Plant
 
 
-@dataclass(frozen=True, slots=True)
-class _Baseline:
-    """The untouched copy: the verdict and the manifest of every falsifier on it."""
-
-    verdicts: Mapping[str, tuple[Verdict, str]]
-    manifests: Mapping[str, Manifest]
-
-
-def prove_falsifiers(
-    bench: Workbench,
-    tasks: Sequence[Task],
-    *,
-    jobs: int = 1,
-    on_patch: Callable[[PatchRecord], None] = lambda _: None,
-) -> tuple[PatchRecord, ...]:
-    """One record per task whose falsifier can be measured on this machine.
-
-    Each of `jobs` workers has a copy of the project to itself.
+@contextlib.contextmanager
+def scratch_copies(project: Project, count: int) -> Iterator[tuple[Path, ...]]:
+    """Copies of the project, one for each worker, gone when the block ends.
 
     Raises:
-        InfrastructureError: the project can't be copied, or pytest can't be started.
+        InfrastructureError: the project can't be copied.
     """
-    devices = find_devices()
-    runnable = [
-        t
-        for t in tasks
-        if bench.checks.get(t.falsifier.id) and blocked_by(t.falsifier, devices) is None
-    ]
-    if not runnable:
-        return ()
-    environment = describe_environment()
     with tempfile.TemporaryDirectory(prefix="pv-prove-") as folder:
         # The system's temporary folder may be a link; recorded module paths never are.
         base = Path(folder).resolve()
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for index in range(min(jobs, len(runnable))):
-            copies.put(copy_project(bench.project, base / f"copy-{index}"))
-        baseline = _measure_baseline(bench, runnable, base / "copy-0", jobs)
+        yield tuple(copy_project(project, base / f"copy-{i}") for i in range(count))
 
-        def prove(task: Task) -> PatchRecord:
-            copy = copies.get()
-            try:
-                record = _prove_one(bench, task, copy, baseline, environment)
-            finally:
-                copies.put(copy)
-            on_patch(record)
-            return record
 
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            return tuple(pool.map(prove, runnable))
+def plant_all(
+    bench: Workbench,
+    tasks: Sequence[Task],
+    baseline: Mapping[str, RunRecord],
+    copies: Sequence[Path],
+    on_patch: Callable[[PatchRecord], None] = lambda _: None,
+) -> tuple[PatchRecord, ...]:
+    """One record per task, in the order of the tasks.
+
+    Args:
+        bench: the project.
+        tasks: what to plant, each for a falsifier in `baseline`.
+        baseline: falsifier ID -> its record on an untouched copy.
+        copies: one untouched copy of the project per worker.
+        on_patch: called with each record as it is made.
+
+    Raises:
+        InfrastructureError: pytest can't be started.
+    """
+    free: SimpleQueue[tuple[Path, ForkServer]] = SimpleQueue()
+    servers = [ForkServer(bench.project.preload, NO_BYTECODE) for _ in copies]
+    for pair in zip(copies, servers, strict=True):
+        free.put(pair)
+
+    def prove(task: Task) -> PatchRecord:
+        copy, server = free.get()
+        try:
+            record = _prove_one(bench, task, baseline[task.falsifier.id], copy, server)
+        finally:
+            free.put((copy, server))
+        on_patch(record)
+        return record
+
+    try:
+        with ThreadPoolExecutor(max_workers=len(copies)) as pool:
+            return tuple(pool.map(prove, tasks))
+    finally:
+        for server in servers:
+            server.close()
 
 
 def classify_defect(
@@ -134,59 +129,34 @@ def classify_defect(
     return PatchOutcome.SURVIVED, "every bound check stayed green"
 
 
-def _measure_baseline(
-    bench: Workbench, tasks: Sequence[Task], copy: Path, jobs: int
-) -> _Baseline:
-    falsifiers = list({t.falsifier.id: t.falsifier for t in tasks}.values())
-    measured = _run(bench, falsifiers, copy, jobs)
-    tree = SourceTree(copy, relocate(bench.project, copy))
-    manifests = {}
-    for falsifier in falsifiers:
-        checks = bench.checks[falsifier.id]
-        observed = {Path(m) for r in records_of(checks, measured) for m in r.modules}
-        manifests[falsifier.id] = build_manifest(
-            falsifier,
-            checks,
-            tree,
-            observed=observed,
-            inputs=bench.inputs_of(falsifier),
-            inputs_root=bench.project.root,
-        )
-    verdicts = {f.id: decide(f, bench.checks[f.id], measured) for f in falsifiers}
-    return _Baseline(verdicts, manifests)
-
-
 def _prove_one(
-    bench: Workbench,
-    task: Task,
-    copy: Path,
-    baseline: _Baseline,
-    environment: Mapping[str, str],
+    bench: Workbench, task: Task, baseline: RunRecord, copy: Path, server: ForkServer
 ) -> PatchRecord:
-    falsifier, item = task.falsifier, task.item
     started = time.monotonic()
-    verdict, why = baseline.verdicts[falsifier.id]
-    if verdict is not Verdict.PASSED:
-        outcome, reason = PatchOutcome.RED_ON_ARRIVAL, f"{verdict.value} unplanted: {why}"
+    if baseline.verdict is not Verdict.PASSED:
+        outcome = PatchOutcome.RED_ON_ARRIVAL
+        reason = f"{baseline.verdict.value} unplanted: {baseline.reason}"
     else:
-        outcome, reason = _plant_and_run(bench, task, copy)
+        outcome, reason = _plant_and_run(bench, task, copy, server)
     return PatchRecord(
-        falsifier_id=falsifier.id,
-        patch_id=item.id,
-        patch_digest=item.digest,
+        falsifier_id=task.falsifier.id,
+        patch_id=task.item.id,
+        patch_digest=task.item.digest,
         outcome=outcome,
-        manifest=baseline.manifests[falsifier.id],
+        manifest=baseline.manifest,
         reason=reason,
         duration_s=time.monotonic() - started,
         finished_s=time.time(),
-        environment=environment,
+        environment=baseline.environment,
     )
 
 
-def _plant_and_run(bench: Workbench, task: Task, copy: Path) -> tuple[PatchOutcome, str]:
+def _plant_and_run(
+    bench: Workbench, task: Task, copy: Path, server: ForkServer
+) -> tuple[PatchOutcome, str]:
     try:
         with planted(copy, task.item.patch):
-            measured = _run(bench, [task.falsifier], copy, jobs=1)
+            measured = _run(bench, task.falsifier, copy, server)
     except VoidPatchError as error:
         return PatchOutcome.VOID, str(error)
     checks = bench.checks[task.falsifier.id]
@@ -202,20 +172,12 @@ def _plant_and_run(bench: Workbench, task: Task, copy: Path) -> tuple[PatchOutco
     return classify_defect(task.item.expect, records_of(checks, measured), lost)
 
 
-def _run(bench: Workbench, falsifiers: Sequence[Falsifier], copy: Path, jobs: int) -> Measured:
+def _run(bench: Workbench, falsifier: Falsifier, copy: Path, server: ForkServer) -> Measured:
     with tempfile.TemporaryDirectory(prefix="pv-records-") as folder:
-        plan = Plan(
-            root=copy,
-            source_roots=relocate(bench.project, copy),
-            record_dir=Path(folder),
-            entries=watched_entries(bench.contracts),
-            targets=make_targets(bench.contracts, find_devices()),
-            inputs=bench.inputs,
-        )
         launch = Launch(
-            plan,
-            jobs=jobs,
+            bench.plan(copy, Path(folder).resolve()),
             timeouts_s=check_timeouts(bench),
-            environment={"PYTHONDONTWRITEBYTECODE": "1"},
+            environment=NO_BYTECODE,
+            starter=server.start,
         )
-        return run_checks(nodes_of(bench, falsifiers), launch)
+        return run_checks(nodes_of(bench, [falsifier]), launch)
