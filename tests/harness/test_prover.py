@@ -20,21 +20,23 @@ from pv_harness.validation import load_contracts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.harness.conftest import Toy
+
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 
 
 @pytest.fixture
-def outcome(toy: object, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PatchRecord]:
+def outcome(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PatchRecord]:
     """Plant one defect in the toy and return what became of it."""
     monkeypatch.setenv("PYTHONPATH", str(HARNESS))
     monkeypatch.delenv("PV_PLAN", raising=False)
 
     def prove(find: str, replace: str, *, check: str | None = None) -> PatchRecord:
         if check is not None:
-            text = (toy.root / "checks/test_toy.py").read_text()  # type: ignore[attr-defined]
+            text = (toy.root / "checks/test_toy.py").read_text()
             body = text.partition("(measure, cli):\n")[0] + "(measure, cli):\n"
-            toy.write("checks/test_toy.py", body + check)  # type: ignore[attr-defined]
-        project = load_project(toy.root)  # type: ignore[attr-defined]
+            toy.write("checks/test_toy.py", body + check)
+        project = load_project(toy.root)
         contracts, _ = load_contracts(project)
         checks = {"FALSIFY-TOY-001": find_checks(project)}
         patch = Patch("d", PurePosixPath("src/toy/math.py"), find, replace)
@@ -110,9 +112,9 @@ def test_a_skip_under_a_defect_is_no_kill(outcome: Callable[..., PatchRecord]) -
 
 
 def test_the_tree_itself_is_never_touched(
-    outcome: Callable[..., PatchRecord], toy: object
+    outcome: Callable[..., PatchRecord], toy: Toy
 ) -> None:
-    root: Path = toy.root  # type: ignore[attr-defined]
+    root: Path = toy.root
     before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
     outcome("a + b", "a - b")
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
@@ -132,8 +134,8 @@ def test_a_patch_that_plants_nothing_is_void(find: str, replace: str, message: s
         apply_patch("a = x\nb = x\n", Patch("d", PurePosixPath("m.py"), find, replace))
 
 
-def test_links_out_of_the_project_are_not_copied(toy: object, tmp_path: Path) -> None:
-    root: Path = toy.root  # type: ignore[attr-defined]
+def test_links_out_of_the_project_are_not_copied(toy: Toy, tmp_path: Path) -> None:
+    root: Path = toy.root
     (tmp_path / "secret").write_text("s")
     (root / "link").symlink_to(tmp_path / "secret")
     copy = copy_project(load_project(root), tmp_path / "copy")

@@ -81,7 +81,8 @@ def test_recursion_works(run: Callable[..., ChildFacts]) -> None:
 def test_a_process_started_by_the_process_counts(run: Callable[..., ChildFacts]) -> None:
     script = (
         "import subprocess, sys\n"
-        "subprocess.run([sys.executable, '-c', 'import subject; subject.main(1)'], check=True)\n"
+        "code = 'import subject; subject.main(1)'\n"
+        "subprocess.run([sys.executable, '-c', code], check=True)\n"
     )
     assert run(MAIN, script).reached == (ENTRY,)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -13,6 +12,10 @@ from pv_harness.evidence.statement import RunStatement, decode_statement, encode
 from pv_harness.evidence.store import append_statement, read_statements
 from pv_harness.manifest import Entry, EntryKind, Manifest
 from pv_harness.measurement import Measurement
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 TEXT = st.text(max_size=12)
@@ -77,7 +80,7 @@ def test_a_value_that_json_has_no_number_for_survives(value: float) -> None:
     assert repr(back.runs[0].measurements[0].value) == repr(value)
 
 
-def test_the_envelope_is_in_toto_s(tmp_path: Path) -> None:
+def test_the_envelope_is_in_toto_s() -> None:
     record = RunRecord("A", Verdict.FAILED, Manifest(()))
     run = RunStatement(("A",), {"c.yaml": "00"}, (record,), (), 1.0, "0")
     envelope = json.loads(encode_statement(run))

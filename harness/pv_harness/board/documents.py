@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.board.terminal import summary_lines
+from pv_harness.board.scoreboard import summary_lines
 from pv_harness.contract import show_value
 
 

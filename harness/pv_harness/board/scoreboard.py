@@ -133,6 +133,26 @@ def derive_scoreboard(
     return Scoreboard(tuple(rows))
 
 
+def summary_lines(board: Scoreboard) -> tuple[str, ...]:
+    """The counted fractions, each with its denominator."""
+    counted = board.counted
+    tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
+    killed = sum(row.status.potency.killed for row in counted)
+    planted = sum(row.status.potency.planted for row in counted)
+    apart = len(board.rows) - len(counted)
+    lines = [
+        (
+            f"{len(board.judged)} of {len(counted)} falsifiers judged · "
+            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling · "
+            f"{killed} of {planted} planted defects killed"
+        ),
+        tally or "no falsifier",
+    ]
+    if apart:
+        lines.append(f"{apart} reported apart (¹), in no count")
+    return tuple(lines)
+
+
 class Freshness:
     """What has changed since a manifest was made; each manifest is compared once."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from pv_harness.board.scoreboard import summary_lines
 from pv_harness.contract import show_value
 from pv_harness.status import StatusKind
 
@@ -49,26 +50,6 @@ def render_scoreboard(
     for line in summary_lines(board):
         console.print(_plain(line, "bold"))
     return _text_of(console)
-
-
-def summary_lines(board: Scoreboard) -> tuple[str, ...]:
-    """The counted fractions, each with its denominator."""
-    counted = board.counted
-    tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
-    killed = sum(row.status.potency.killed for row in counted)
-    planted = sum(row.status.potency.planted for row in counted)
-    apart = len(board.rows) - len(counted)
-    lines = [
-        (
-            f"{len(board.judged)} of {len(counted)} falsifiers judged · "
-            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling · "
-            f"{killed} of {planted} planted defects killed"
-        ),
-        tally or "no falsifier",
-    ]
-    if apart:
-        lines.append(f"{apart} reported apart (¹), in no count")
-    return tuple(lines)
 
 
 def render_explanation(row: Row, *, width: int, now_s: float, color: bool = False) -> str:
@@ -141,7 +122,7 @@ def _short_status(status: Status) -> str:
         return str(status)
     if status.kind is StatusKind.STALE and status.level is not None:
         return f"STALE(was {status.level.value})"
-    return status.kind.value
+    return str(status.kind.value)
 
 
 def _show_tightest(row: Row) -> str:
@@ -211,4 +192,5 @@ def _console(width: int, *, color: bool) -> Console:
 def _text_of(console: Console) -> str:
     stream = console.file
     assert isinstance(stream, io.StringIO)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    text = str(stream.getvalue())
+    return "\n".join(line.rstrip() for line in text.splitlines())

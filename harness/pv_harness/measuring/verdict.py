@@ -52,7 +52,7 @@ def decide(
 
 
 def records_of(checks: Sequence[Check], measured: Measured) -> list[CheckRecord]:
-    """The records that the given checks left, all parameter sets, in the order of the checks."""
+    """The records that these checks left, all parameter sets, in the order of the checks."""
     return [r for check in checks for r in measured.records.get(check.node_id, ())]
 
 
