@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -12,7 +13,7 @@ from pv_harness.evidence.statement import RunStatement, decode_statement, encode
 from pv_harness.evidence.store import append_statement, read_statements
 from pv_harness.manifest import Entry, EntryKind, Manifest
 from pv_harness.measurement import Measurement
-from typing import TYPE_CHECKING
+
 
 if TYPE_CHECKING:
     from pathlib import Path

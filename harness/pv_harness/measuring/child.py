@@ -207,8 +207,20 @@ def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningPr
         **launch.environment,
     }
     parallel = ["-n", str(launch.jobs), "--dist", "loadscope"] if launch.jobs > 1 else []
-    args = ["-q", "-p", "no:cacheprovider", "--rootdir", str(plan.root), *parallel, *nodes]
+    args = [*_PYTEST_OPTIONS, "--rootdir", str(plan.root), *parallel, *nodes]
     return launch.starter(args, plan.root, environment, output)
+
+
+_PYTEST_OPTIONS = (
+    "-q",
+    # pytest would rewrite the assertions of the subject too: what is measured is what is there.
+    "--assert=plain",
+    "-p",
+    "no:cacheprovider",
+    # It imports hypothesis for its summary, a second that no check needs.
+    "-p",
+    "no:hypothesispytest",
+)
 
 
 def _watch(

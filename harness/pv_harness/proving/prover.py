@@ -8,6 +8,7 @@ falsifier run, in a process that has imported nothing of the project.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +56,9 @@ def scratch_copies(project: Project, count: int) -> Iterator[tuple[Path, ...]]:
     with tempfile.TemporaryDirectory(prefix="pv-prove-") as folder:
         # The system's temporary folder may be a link; recorded module paths never are.
         base = Path(folder).resolve()
-        yield tuple(copy_project(project, base / f"copy-{i}") for i in range(count))
+        first = copy_project(project, base / "copy-0")
+        others = [shutil.copytree(first, base / f"copy-{i}") for i in range(1, count)]
+        yield (first, *others)
 
 
 def plant_all(

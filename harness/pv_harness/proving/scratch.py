@@ -1,12 +1,15 @@
 """A copy of the project on disk, where defects are planted and taken out again.
 
-On disk, because subprocesses, Triton and TorchScript read source files. Nothing in the copy is
-byte-compiled: two patches of one length within one second would share a stale `.pyc`.
+On disk, because subprocesses, Triton and TorchScript read source files. The copy is
+byte-compiled once, in the form that Python checks by a hash of the source: by time and size,
+two patches of one length within one second would share a stale `.pyc`.
 """
 
 from __future__ import annotations
 
+import compileall
 import contextlib
+import py_compile
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from pv_harness.contract import Patch
     from pv_harness.project import Project
 
+_DEEPEST = 20
 _LEFT_OUT = {".git", ".venv", "venv", ".cache", "__pycache__", "node_modules", "runs"}
 
 
@@ -48,6 +52,12 @@ def copy_project(project: Project, target: Path) -> Path:
             raise InfrastructureError(
                 f"{relative}: can't be copied for proving: {error}"
             ) from error
+    compileall.compile_dir(
+        target,
+        quiet=2,
+        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+        maxlevels=_DEEPEST,
+    )
     return target
 
 
