@@ -225,8 +225,11 @@ def _red_or_absent(
     for verdict, kind in _ABSENT:
         found = by_verdict[verdict]
         if found and (not passed or _newest_last(found[0]) > _newest_last(passed[0])):
-            detail = found[0].reason if verdict is Verdict.BLOCKED else ""
-            return kind, detail, _first_line(found[0].reason), again, found[0], None
+            why = _first_line(found[0].reason)
+            if verdict is Verdict.BLOCKED:
+                cure = f"pv run --prove {falsifier.id}, where {falsifier.requires} is"
+                return kind, why, why, cure, found[0], None
+            return kind, "", why, again, found[0], None
     return None if passed else _stale_or_never(falsifier, runs, patches)
 
 

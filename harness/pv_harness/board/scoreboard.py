@@ -58,7 +58,7 @@ class Row:
         """The judgement to show first: a broken one, else the one nearest to its bound."""
         if not self.judgements:
             return None
-        return min(self.judgements, key=_closeness)
+        return min(self.judgements, key=closeness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +138,31 @@ def summary_lines(board: Scoreboard) -> tuple[str, ...]:
     counted = board.counted
     tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
     killed = sum(row.status.potency.killed for row in counted)
-    planted = sum(row.status.potency.planted for row in counted)
+    declared = sum(row.status.potency.planted for row in counted)
+    blocked = sum(
+        row.status.potency.planted for row in counted if row.status.kind is StatusKind.BLOCKED
+    )
+    waiting = f" · {blocked} wait for their device" if blocked else ""
     apart = len(board.rows) - len(counted)
     lines = [
         (
             f"{len(board.judged)} of {len(counted)} falsifiers judged · "
-            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling · "
-            f"{killed} of {planted} planted defects killed"
+            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling"
         ),
+        f"{killed} of {declared} declared defects killed{waiting}",
         tally or "no falsifier",
     ]
     if apart:
         lines.append(f"{apart} reported apart (¹), in no count")
     return tuple(lines)
+
+
+def closeness(judgement: Judgement) -> tuple[bool, float]:
+    """A sorting key: broken bounds first, then the margin relative to the threshold."""
+    margin = judgement.margin
+    threshold = judgement.bound.threshold
+    scale = abs(float(threshold)) if isinstance(threshold, (int, float)) and threshold else 1.0
+    return (judgement.holds, float("inf") if margin is None else margin / scale)
 
 
 class Freshness:
@@ -181,10 +193,3 @@ def _tally_word(status: Status) -> str:
     if status.kind is StatusKind.LEVEL and status.level is not None:
         return status.level.value
     return status.kind.value
-
-
-def _closeness(judgement: Judgement) -> tuple[bool, float]:
-    margin = judgement.margin
-    threshold = judgement.bound.threshold
-    scale = abs(float(threshold)) if isinstance(threshold, (int, float)) and threshold else 1.0
-    return (judgement.holds, float("inf") if margin is None else margin / scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from pv_harness.board.scoreboard import summary_lines
+from pv_harness.board.scoreboard import closeness, summary_lines
 from pv_harness.contract import show_value
 from pv_harness.status import StatusKind
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pv_harness.board.scoreboard import Row, Scoreboard
+    from pv_harness.evidence.records import RunRecord
     from pv_harness.status import Status
 
 _WIDE = 120
@@ -38,17 +39,19 @@ def render_scoreboard(
 ) -> str:
     """The board as text of at most `width` columns; `now_s` is what ages are counted from."""
     console = _console(width, color=color)
+    console.print(_heading(width))
     for contract, rows in board.by_contract():
         done = sum(row.status.at_ceiling for row in rows if row.falsifier.counted)
         total = sum(row.falsifier.counted for row in rows)
-        console.print(_plain(contract.id, "bold"))
-        console.print(_plain(f"  {contract.title}: {done} of {total} at their ceiling", "dim"))
+        console.print(_plain(f"{contract.id}  {done} of {total} at their ceiling", "bold"))
+        console.print(_cut(_plain(f"  {contract.title}", "dim"), width))
         for row in rows:
             for shown in _row_lines(row, width, now_s):
                 console.print(shown)
         console.print()
-    for line in summary_lines(board):
-        console.print(_plain(line, "bold"))
+    for text in summary_lines(board):
+        for line in _wrapped(text, width, ""):
+            console.print(line)
     return _text_of(console)
 
 
@@ -65,9 +68,11 @@ def render_explanation(row: Row, *, width: int, now_s: float, color: bool = Fals
         ("bounds", "; ".join(str(bound) for bound in falsifier.bounds)),
     ):
         _print_field(console, label, text)
-    for line in _evidence_lines(row, now_s):
+    if status.record is not None:
+        _print_field(console, "evidence", _describe_record(status.record, now_s))
+    for line in _evidence_lines(row):
         console.print(_plain(line))
-    if status.why:
+    if status.why and not status.at_ceiling:
         _print_field(console, "why not higher", status.why)
     if status.record is not None and status.kind in _RED:
         for text in status.record.reason.splitlines():
@@ -102,15 +107,25 @@ def _row_lines(row: Row, width: int, now_s: float) -> Iterator[Text]:
     measured = _show_tightest(row)
     if width >= _WIDE and measured:
         line.append(f"  {measured}", style="dim")
-    line.truncate(width, overflow="ellipsis")
-    yield line
-    if not status.at_ceiling:
-        text = (
-            f"{status.detail}: {status.why}" if _adds(status) else status.why or status.detail
-        )
+    yield _cut(line, width)
+    if status.at_ceiling:
+        return
+    text = f"{status.detail}: {status.why}" if _adds(status) else status.why or status.detail
+    if status.kind is not StatusKind.BLOCKED:
         yield from _wrapped(text, width, "      ↳ ")
-        if status.cure:
-            yield from _wrapped(status.cure, width, "        → ")
+    if status.cure:
+        yield from _wrapped(status.cure, width, "      → ")
+
+
+def _heading(width: int) -> Text:
+    text = f"  {'falsifier':<35} {'level/ceiling':<24} {'killed':>6} {'age':>4}"
+    measured = "  measured, nearest to its bound" if width >= _WIDE else ""
+    return _cut(_plain(text + measured, "dim"), width)
+
+
+def _cut(line: Text, width: int) -> Text:
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def _adds(status: Status) -> bool:
@@ -134,18 +149,21 @@ def _show_tightest(row: Row) -> str:
     return f"{bound.metric} {value} ({bound.comparator.sign} {show_value(bound.threshold)})"
 
 
-def _evidence_lines(row: Row, now_s: float) -> Iterator[str]:
-    status = row.status
-    record = status.record
-    if record is not None:
-        age = show_age(now_s - record.finished_s)
-        where = ", ".join(f"{k} {v}" for k, v in sorted((record.environment or {}).items()))
-        yield f"  evidence        {record.statement[:12]} · {age} ago · {where}"
-    for judgement in row.judgements:
-        mark = "✓" if judgement.holds else "✗"
-        margin = "" if judgement.margin is None else f", margin {judgement.margin:.4g}"
-        yield f"  {mark} {judgement}{margin}"
-    for condition in status.conditions:
+def _describe_record(record: RunRecord, now_s: float) -> str:
+    where = ", ".join(f"{k} {v}" for k, v in sorted((record.environment or {}).items()))
+    return f"{record.statement[:12]} · {show_age(now_s - record.finished_s)} ago · {where}"
+
+
+def _evidence_lines(row: Row) -> Iterator[str]:
+    """The worst measurement under each bound, then each condition of the levels."""
+    for bound in row.falsifier.bounds:
+        judged = [j for j in row.judgements if j.bound == bound]
+        if judged:
+            worst = min(judged, key=closeness)
+            margin = "" if worst.margin is None else f", margin {worst.margin:.4g}"
+            of = f", worst of {len(judged)}" if len(judged) > 1 else ""
+            yield f"  {'✓' if worst.holds else '✗'} {worst}{margin}{of}"
+    for condition in row.status.conditions:
         yield f"  {'✓' if condition.holds else '✗'} {condition.text}"
 
 
