@@ -20,7 +20,7 @@ from pv_trainer.config import SHAPES, ModelConfig, parameter_count, tensor_shape
     ],
 )
 def test_published_counts_follow_from_the_shape(
-    name: str, tied: bool, tensors: int, parameters: int
+    *, name: str, tied: bool, tensors: int, parameters: int
 ) -> None:
     config = replace(SHAPES[name], tie_word_embeddings=tied)
     assert len(tensor_shapes(config)) == tensors

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Batch:
     """One step's inputs and targets, both (B, T), and the digest of their tokens."""
 
-    ids_BT: Tokens
-    targets_BT: Tokens
+    ids_BT: Tokens  # noqa: N815 - shape suffix
+    targets_BT: Tokens  # noqa: N815
     digest: str
 
     @property
@@ -93,8 +93,8 @@ class BatchPlan:
         if turn and not self.cycle:
             raise StreamExhausted(
                 error_ids.EXHAUSTION,
-                f"{self.dataset.path}: its {self.dataset.manifest.total_tokens} tokens end after "
-                f"{self.steps_per_pass} steps of {self.batch_size} x {self.seq_length}",
+                f"{self.dataset.path}: its {self.dataset.manifest.total_tokens} tokens end "
+                f"after {self.steps_per_pass} steps of {self.batch_size} x {self.seq_length}",
                 "lower --num-steps, encode more text, or pass --cycle to read it again",
             )
         order = window_order(self.windows, self.seed, turn)

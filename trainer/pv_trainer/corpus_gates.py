@@ -16,7 +16,7 @@ from pv_trainer.errors import DataInvalid
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tokenizers import Tokenizer
 
@@ -35,6 +35,9 @@ class Thresholds:
     min_distinct_ids: int = 32
 
 
+DEFAULT_THRESHOLDS: Final = Thresholds()
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One gate's measurement and whether it is within the bound."""
@@ -47,9 +50,14 @@ class Gate:
 
 
 def check_corpus(
-    dataset: Dataset, info: TokenizerInfo, tokenizer: Tokenizer, thresholds: Thresholds
+    dataset: Dataset,
+    info: TokenizerInfo,
+    tokenizer: Tokenizer,
+    thresholds: Thresholds,
+    *,
+    place: Path,
 ) -> tuple[Gate, ...]:
-    """The measurements of all gates, every one of them passed.
+    """The measurements of all gates, every one of them passed; a failure is told of `place`.
 
     Raises:
         DataInvalid: a gate failed; carries the ID of the first and names every one.
@@ -66,7 +74,7 @@ def check_corpus(
     if failed := [gate for gate in gates if not gate.passed]:
         raise DataInvalid(
             failed[0].id,
-            f"{dataset.path}: " + ", ".join(_describe(gate) for gate in failed),
+            f"{place}: " + ", ".join(_describe(gate) for gate in failed),
             "look at the text, then at the tokenizer that encoded it",
         )
     return gates
@@ -106,7 +114,8 @@ def distinct_ids(counts: Counts, thresholds: Thresholds) -> Gate:
 def round_trip(dataset: Dataset, tokenizer: Tokenizer) -> Gate:
     """How many sampled windows of tokens do not decode to their source text."""
     wrong = sum(
-        decode(tokenizer, dataset.read(sample.offset, sample.offset + sample.tokens)) != sample.text
+        decode(tokenizer, dataset.read(sample.offset, sample.offset + sample.tokens))
+        != sample.text
         for sample in dataset.samples
     )
     if not dataset.samples:
@@ -160,5 +169,3 @@ def decode(tokenizer: Tokenizer, tokens: np.ndarray[Any, np.dtype[np.uint32]]) -
 
 def _describe(gate: Gate) -> str:
     return f"{gate.metric} is {gate.value:g}, must be {gate.bound} ({gate.id})"
-
-

@@ -8,12 +8,17 @@ import shutil
 import unicodedata
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pv_trainer import error_ids
 from pv_trainer.atomic import sync_folder, temporary_sibling
-from pv_trainer.corpus_gates import Gate, Thresholds, check_corpus, expected_eos
+from pv_trainer.corpus_gates import (
+    DEFAULT_THRESHOLDS,
+    Gate,
+    Thresholds,
+    check_corpus,
+    expected_eos,
+)
 from pv_trainer.errors import DataInvalid, UsageError
 from pv_trainer.shards import (
     DOCUMENTS,
@@ -31,7 +36,8 @@ from pv_trainer.version import installed_version
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from tokenizers import Encoding, Tokenizer
 
@@ -50,13 +56,22 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitShare:
+    """A part of the documents and the folder, below the output, that it goes to."""
+
+    name: str
+    share: float
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeOptions:
     """How text becomes shards."""
 
     shard_tokens: int = 10_000_000
     eos_policy: EosPolicy = "after"
     seed: int = 0
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +107,11 @@ def encode_corpus(
     documents: Iterable[Document],
     tokenizer_path: Path,
     output: Path,
-    shares: Mapping[str, float],
+    splits: Sequence[SplitShare],
     options: EncodeOptions,
 ) -> tuple[EncodedSplit, ...]:
     """Encode documents into `output`, one folder of shards per split, and gate each.
 
-    The first split lies in `output` itself, every other one in a folder of its name inside.
     A document belongs to a split by its digest. Nothing appears at `output` unless all of it
     is written and has passed the gates.
 
@@ -105,7 +119,7 @@ def encode_corpus(
         documents: in the order of encoding.
         tokenizer_path: its files are copied beside the shards.
         output: must not exist, or be empty.
-        shares: split name to share of the documents; they sum to 1.
+        splits: their shares sum to 1.
         options: shard size, end-of-text policy, thresholds.
 
     Raises:
@@ -125,14 +139,14 @@ def encode_corpus(
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_sibling(output)
     try:
-        names = list(shares)
-        folders = {name: temporary / (name if n else "") for n, name in enumerate(names)}
-        _write_splits(documents, (info, tokenizer), folders, shares, options)
-        gates = {
-            name: check_corpus(read_dataset(folder), info, tokenizer, options.thresholds)
-            for name, folder in folders.items()
-        }
-        manifests = {name: read_dataset(folder).manifest for name, folder in folders.items()}
+        _write_splits(documents, (info, tokenizer), temporary, splits, options)
+        written = []
+        for split in splits:
+            dataset = read_dataset(temporary / split.folder)
+            gates = check_corpus(
+                dataset, info, tokenizer, options.thresholds, place=output / split.folder
+            )
+            written.append(EncodedSplit(output / split.folder, dataset.manifest, gates))
         if output.is_dir():
             output.rmdir()
         temporary.rename(output)
@@ -140,10 +154,7 @@ def encode_corpus(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return tuple(
-        EncodedSplit(output / (name if n else ""), manifests[name], gates[name])
-        for n, name in enumerate(names)
-    )
+    return tuple(written)
 
 
 def refuse_content(output: Path) -> None:
@@ -154,29 +165,33 @@ def refuse_content(output: Path) -> None:
     """
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise UsageError(
-            error_ids.USAGE, f"--output {output} has content", "name a folder that does not exist"
+            error_ids.USAGE,
+            f"--output {output} has content",
+            "name a folder that does not exist",
         )
 
 
 def _write_splits(
     documents: Iterable[Document],
     tools: tuple[TokenizerInfo, Tokenizer],
-    folders: Mapping[str, Path],
-    shares: Mapping[str, float],
+    root: Path,
+    splits: Sequence[SplitShare],
     options: EncodeOptions,
 ) -> None:
     info, tokenizer = tools
+    shares = {split.name: split.share for split in splits}
+    folders = {split.name: root / split.folder for split in splits}
     for folder in folders.values():
         folder.mkdir(parents=True)
         _copy_tokenizer(info, folder)
-    splits = {name: _Split(name, folder, info, options) for name, folder in folders.items()}
+    writers = {name: _Split(name, folder, info, options) for name, folder in folders.items()}
     stream = iter(documents)
     while chunk := list(islice(stream, _BATCH_DOCUMENTS)):
         encodings = tokenizer.encode_batch([d.text for d in chunk], add_special_tokens=False)
         for document, encoding in zip(chunk, encodings, strict=True):
-            splits[split_of(document.sha256, shares)].add(document, encoding)
-    for split in splits.values():
-        split.close()
+            writers[split_of(document.sha256, shares)].add(document, encoding)
+    for writer in writers.values():
+        writer.close()
 
 
 class _Split:
@@ -276,7 +291,9 @@ def _copy_tokenizer(info: TokenizerInfo, folder: Path) -> None:
 def _read_file(path: Path) -> Iterator[Document]:
     if path.suffix == ".parquet":
         raise _unreadable(
-            path, "parquet is not read by this version", "convert it to .jsonl with a text field"
+            path,
+            "parquet is not read by this version",
+            "convert it to .jsonl with a text field",
         )
     try:
         text = path.read_bytes().decode("utf-8")

@@ -37,7 +37,7 @@ class Validation:
 
 
 def perplexity(loss: float) -> float:
-    """e to the loss, capped below the largest float."""
+    """The perplexity, e to the loss, capped below the largest float."""
     return math.exp(min(loss, 709.0))
 
 

@@ -80,7 +80,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(x_ND), chunk):
             part = slice(start, start + chunk)
             logits_NV = (x_ND[part] @ matrix_VD.T).float()
-            log_probs_NV = logits_NV.sub_(logits_NV.logsumexp(dim=1, keepdim=True))
+            log_probs_NV = logits_NV.log_softmax(dim=1)
+            del logits_NV
             total += _summed_nll(log_probs_NV, targets_N[part])
             if grad_x is not None and grad_weight is not None:
                 grad_NV = _logit_gradient_(log_probs_NV, targets_N[part]).to(x_ND.dtype)

@@ -47,7 +47,9 @@ def state_digest(optimizer: torch.optim.Optimizer) -> str:
     """sha256 over every moment and step counter, in the order of the parameters."""
     digest = hashlib.sha256()
     for tensor in _state_tensors(optimizer):
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(
+            tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+        )
     return digest.hexdigest()
 
 

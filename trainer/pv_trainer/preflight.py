@@ -14,7 +14,7 @@ from pv_trainer.architecture import read_architecture
 from pv_trainer.batches import BatchPlan
 from pv_trainer.checkpoint import open_checkpoint
 from pv_trainer.config import SHAPES, ModelConfig
-from pv_trainer.corpus_gates import Gate, Thresholds, check_corpus
+from pv_trainer.corpus_gates import DEFAULT_THRESHOLDS, Gate, check_corpus
 from pv_trainer.device import resolve_device
 from pv_trainer.errors import DataInvalid, UsageError
 from pv_trainer.population import plan_population
@@ -105,7 +105,7 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
     check_disjoint(dataset, held_out)
     tool = open_tokenizer(tokenizer)
     gates = {
-        name: check_corpus(data, tokenizer, tool, Thresholds())
+        name: check_corpus(data, tokenizer, tool, DEFAULT_THRESHOLDS, place=data.path)
         for name, data in (("train", dataset), ("val", held_out))
     }
     _check_budget(options, config)
@@ -165,13 +165,14 @@ def _check_arguments(options: PretrainOptions) -> None:
     if options.init is not None and options.config is not None:
         raise UsageError(
             error_ids.USAGE,
-            f"--config {options.config} and --init {options.init}: the shape comes from the init "
-            "checkpoint",
+            f"--config {options.config} and --init {options.init}: the shape comes from the "
+            "init checkpoint",
             "leave --config out",
         )
     if options.config is not None and options.config not in SHAPES:
         raise UsageError(
-            error_ids.USAGE, f"--config {options.config!r} is none of {', '.join(sorted(SHAPES))}"
+            error_ids.USAGE,
+            f"--config {options.config!r} is none of {', '.join(sorted(SHAPES))}",
         )
 
 
@@ -240,5 +241,6 @@ def _check_budget(options: PretrainOptions, config: ModelConfig) -> None:
     if options.batch_size % options.grad_accum:
         raise UsageError(
             error_ids.USAGE,
-            f"--grad-accum {options.grad_accum} does not divide --batch-size {options.batch_size}",
+            f"--grad-accum {options.grad_accum} does not divide --batch-size "
+            f"{options.batch_size}",
         )

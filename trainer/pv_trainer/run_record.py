@@ -13,6 +13,7 @@ from pv_trainer.atomic import atomic_file
 from pv_trainer.metrics import METRIC_SOURCES
 from pv_trainer.optimizer import nonzero_state_values
 from pv_trainer.schedule import learning_rate
+from pv_trainer.shards import file_sha256
 from pv_trainer.version import installed_version
 
 
@@ -51,7 +52,11 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         "tokenizer_sha256": plan.tokenizer.digest,
         "dataset": _describe_dataset(plan.train.dataset),
         "val": _describe_dataset(plan.val_dataset)
-        | {"val_set_id": plan.val.id, "windows": len(plan.val.ids_NT), "targets": plan.val.tokens},
+        | {
+            "val_set_id": plan.val.id,
+            "windows": len(plan.val.ids_NT),
+            "targets": plan.val.tokens,
+        },
         "gates": {name: [asdict(gate) for gate in gates] for name, gates in plan.gates.items()},
         "metrics": dict(METRIC_SOURCES),
         "environment": describe_environment(plan),
@@ -101,14 +106,12 @@ def describe_failure(error: AprError) -> dict[str, Any]:
 
 
 def _describe_init(plan: TrainingPlan) -> dict[str, Any] | None:
-    from pv_trainer.file_digest import sha256_of  # noqa: PLC0415
-
     if plan.checkpoint is None:
         return None
     return {
         "path": str(plan.checkpoint.path),
         "kind": plan.checkpoint.kind,
-        "files": {str(file): sha256_of(file) for file in plan.checkpoint.files},
+        "files": {str(file): file_sha256(file) for file in plan.checkpoint.files},
     }
 
 

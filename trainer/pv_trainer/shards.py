@@ -21,14 +21,13 @@ from pv_trainer.errors import DataInvalid
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 EosPolicy = Literal["none", "between", "after"]
 MANIFEST: Final = "manifest.json"
 DOCUMENTS: Final = "documents.sha256"
 SAMPLES: Final = "samples.json"
 DTYPE: Final = np.dtype("<u4")
-_READ_BYTES: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +110,14 @@ def read_dataset(path: Path) -> Dataset:
     present = {file.name for file in path.glob("shard-*.bin")}
     if extra := sorted(present - {shard.file for shard in manifest.shards}):
         raise _mismatch(path, f"{extra[0]} is not in the manifest")
-    documents = _side_file(path, DOCUMENTS, manifest.documents_sha256).decode("ascii", "replace")
+    documents = _side_file(path, DOCUMENTS, manifest.documents_sha256).decode(
+        "ascii", "replace"
+    )
     digests = documents.split()
     if len(digests) != manifest.documents:
         raise _mismatch(
-            path, f"{DOCUMENTS} lists {len(digests)} documents, the manifest {manifest.documents}"
+            path,
+            f"{DOCUMENTS} lists {len(digests)} documents, the manifest {manifest.documents}",
         )
     return Dataset(
         path=path,
@@ -220,7 +222,7 @@ def _map_shard(
     file = path / shard.file
     try:
         size = file.stat().st_size
-        digest = _file_digest(file)
+        digest = file_sha256(file)
     except OSError as error:
         raise _mismatch(path, f"{shard.file}: {error.strerror}") from error
     if size != shard.tokens * DTYPE.itemsize:
@@ -282,23 +284,16 @@ def _parse_shard(entry: object) -> Shard:
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
-    if type(value) is not kind or (kind is int and value < 0):
+    if type(value) is not kind or (type(value) is int and value < 0):
         word = {int: "a whole number from 0", str: "a string", list: "a list"}[kind]
         raise ValueError(f"the field {name} is {value!r}, not {word}")
     return value
 
 
-def _file_digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    for block in _blocks(file):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _blocks(file: Path) -> Iterator[bytes]:
+def file_sha256(file: Path) -> str:
+    """The sha256 of a file's bytes, read in blocks."""
     with file.open("rb") as stream:
-        while block := stream.read(_READ_BYTES):
-            yield block
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _mismatch(path: Path, what: str) -> DataInvalid:

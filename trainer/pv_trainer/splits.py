@@ -28,7 +28,7 @@ def split_of(document_sha256: str, shares: Mapping[str, float]) -> str:
         edge += share
         if place < edge:
             return name
-    return next(reversed(shares))
+    return list(shares)[-1]
 
 
 def check_disjoint(train: Dataset, val: Dataset) -> None:
@@ -41,8 +41,8 @@ def check_disjoint(train: Dataset, val: Dataset) -> None:
     if shared:
         raise DataInvalid(
             error_ids.CORPUS_DISJOINT,
-            f"{val.path}: {len(shared)} of its {len(val.document_digests)} documents are also in "
-            f"{train.path}, for one {shared[0][:16]}",
+            f"{val.path}: {len(shared)} of its {len(val.document_digests)} documents are also "
+            f"in {train.path}, for one {shared[0][:16]}",
             "split the documents with apr tokenize encode --hold-out",
         )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DIVERGENCE_RATIO: Final = 2.0
 FINETUNE_CEILING: Final = 10.0
-"""Nats; above ln V of every vocabulary below 22,000 and of no use to a model that was trained."""
+"""Nats; random weights score ln V, which is below it for vocabularies up to 22,000."""
 
 PATIENCE: Final = 2
 FIRST_STOPPING_EPOCH: Final = 3
@@ -61,6 +61,6 @@ def early_stop(losses: Sequence[float], standard_errors: Sequence[float]) -> str
         if change <= math.hypot(standard_errors[n], standard_errors[best]):
             return None
     return (
-        f"epoch {epoch}: validation loss {losses[-1]:.4f} has been worse than {losses[best]:.4f} "
-        f"of epoch {best} for {PATIENCE} epochs, beyond the standard error"
+        f"epoch {epoch}: validation loss {losses[-1]:.4f} has been worse than "
+        f"{losses[best]:.4f} of epoch {best} for {PATIENCE} epochs, beyond the standard error"
     )

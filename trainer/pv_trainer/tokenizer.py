@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
@@ -14,6 +13,7 @@ from pv_trainer.errors import DataInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from tokenizers import Tokenizer
 
@@ -86,7 +86,7 @@ def open_tokenizer(info: TokenizerInfo) -> Tokenizer:
             tokenizer.add_special_tokens(list(info.added))
         else:
             tokenizer = Tokenizer.from_file(str(info.files[0]))
-    except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+    except Exception as error:
         raise _invalid(info.files[0], f"the tokenizers library refuses it: {error}") from error
     # A document that quotes <|endoftext|> would otherwise end there.
     tokenizer.encode_special_tokens = True
@@ -118,7 +118,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
     if tokenizer.get_vocab_size() != vocab_size:
         raise DataInvalid(
             error_ids.CORPUS_DISTINCT,
-            f"the texts give a vocabulary of {tokenizer.get_vocab_size()} ids, not {vocab_size}",
+            f"the texts give {tokenizer.get_vocab_size()} ids, not the {vocab_size} asked for",
             "give more text or a vocabulary size from 257 up to that number",
         )
     return tokenizer.to_str()

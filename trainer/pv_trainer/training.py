@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import deque
@@ -9,36 +10,39 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import torch
 
 from pv_trainer import error_ids
 from pv_trainer.epochs import EpochRecord, write_epoch
-from pv_trainer.errors import AprError, CheckpointFailed, Divergence, Interrupted
-from pv_trainer.errors import NumericalInstability
-from pv_trainer.evaluation import Validation, evaluate, to_device, window_losses
+from pv_trainer.errors import (
+    AprError,
+    CheckpointFailed,
+    Divergence,
+    Interrupted,
+)
+from pv_trainer.evaluation import Validation, evaluate, window_losses
 from pv_trainer.exit_status import ExitStatus
 from pv_trainer.init import PopulationReport, build_model, fresh_model
-from pv_trainer.loss import summed_loss
 from pv_trainer.metrics import MetricsLog, StepMetrics
-from pv_trainer.optimizer import clip_gradients, make_optimizer, set_rate, state_digest
+from pv_trainer.optimizer import make_optimizer, state_digest
 from pv_trainer.run_record import describe_failure, describe_plan, describe_start, write_record
 from pv_trainer.schedule import learning_rate
 from pv_trainer.splits import unigram_cross_entropy
 from pv_trainer.stopping import divergence, early_stop
+from pv_trainer.update import check_finite, train_step
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pv_trainer.batches import Batch
     from pv_trainer.model import Decoder
     from pv_trainer.preflight import TrainingPlan
 
     Report = Callable[[StepMetrics | EpochRecord], None]
 
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+LOG: Final = logging.getLogger("pv_trainer")
 LOSS_WINDOW: Final = 100
 """An epoch's train_loss is the mean of the last steps, this many."""
 
@@ -106,49 +110,6 @@ def prepare_model(plan: TrainingPlan) -> tuple[Decoder, PopulationReport | None]
     return fresh_model(plan.config, generator, device=plan.device, dtype=dtype), None
 
 
-def train_step(
-    model: Decoder, optimizer: torch.optim.Optimizer, batch: Batch, *, rate: float, grad_accum: int
-) -> tuple[float, float]:
-    """Do one update; the batch's mean loss before it, and the gradient norm before clipping.
-
-    Raises:
-        NumericalInstability: one of the two is not finite; no weight has changed then.
-    """
-    set_rate(optimizer, rate)
-    optimizer.zero_grad(set_to_none=True)
-    loss = accumulate_gradient(model, batch, grad_accum)
-    check_finite("train_loss", loss)
-    grad_norm = clip_gradients(model)
-    check_finite("grad_norm", grad_norm)
-    optimizer.step()
-    return loss, grad_norm
-
-
-def accumulate_gradient(model: Decoder, batch: Batch, grad_accum: int) -> float:
-    """Add the gradient of the batch's mean loss, in `grad_accum` parts; that loss in nats."""
-    device = model.head_weight.device
-    total = 0.0
-    for ids_BT, targets_BT in zip(
-        np.split(batch.ids_BT, grad_accum), np.split(batch.targets_BT, grad_accum), strict=True
-    ):
-        loss, _ = summed_loss(model, to_device(ids_BT, device), to_device(targets_BT, device))
-        (loss / batch.tokens).backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
-    return total / batch.tokens
-
-
-def check_finite(name: str, value: float) -> None:
-    """Establish that a measured number is finite.
-
-    Raises:
-        NumericalInstability: it is NaN or infinite.
-    """
-    if not math.isfinite(value):
-        raise NumericalInstability(
-            error_ids.NOT_FINITE, f"{name} is {value}", "lower --lr, or look at the data"
-        )
-
-
 @dataclass(slots=True)
 class _Run:
     """A run in progress."""
@@ -165,12 +126,17 @@ class _Run:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=LOSS_WINDOW))
 
     def to_the_end(self) -> ExitStatus:
+        if self.plan.options.compile:
+            _compile(self.model)
         optimizer = make_optimizer(self.model)
         self.record["fresh"] = describe_start(self.plan, optimizer)
         self._record_step_0()
-        status = None
-        while status is None:
-            status = self._epoch(optimizer)
+        try:
+            status = None
+            while status is None:
+                status = self._epoch(optimizer)
+        finally:
+            self._account()
         return status
 
     def _record_step_0(self) -> None:
@@ -207,18 +173,18 @@ class _Run:
             "grad_norm_max": largest if self.step else None,
         }
         self._stop_divergence(validation)
-        epoch = write_epoch(
-            self.run_dir / "ckpt", self.model, self.plan.val, validation, facts
-        )
+        epoch = write_epoch(self.run_dir / "ckpt", self.model, self.plan.val, validation, facts)
         self.epochs.append(epoch)
         self.record["final"] = asdict(epoch)
-        self._account()
         self.report(epoch)
         return self._status_after(validation)
 
     def _update(self, optimizer: torch.optim.Optimizer) -> float:
         """Do the next update and log it; its gradient norm."""
         started = self.clock()
+        if self.step == self.plan.train.steps_per_pass and self.plan.train.cycle:
+            total = self.plan.train.dataset.manifest.total_tokens
+            LOG.info("the %d tokens of the dataset are read again from here on", total)
         batch = self.plan.train.batch_at(self.step)
         rate = learning_rate(
             self.step + 1,
@@ -244,7 +210,8 @@ class _Run:
         return norm
 
     def _validate(self) -> Validation:
-        validation = evaluate(self.model, self.plan.val)
+        with _eager(self.plan.options.compile):
+            validation = evaluate(self.model, self.plan.val)
         check_finite("val_loss", validation.loss)
         return validation
 
@@ -278,15 +245,34 @@ class _Run:
         self.record["steps"] = self.step
 
 
+def _compile(model: Decoder) -> None:
+    """Compile the trunk in place; its kernels repeat bit for bit on the CPU then too."""
+    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
+    model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
+
+
+@contextmanager
+def _eager(compiled: bool) -> Iterator[None]:
+    """Validate with the kernels that also evaluate a checkpoint that was read back."""
+    if not compiled:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
 @contextmanager
 def _deterministic(device: str) -> Iterator[None]:
     """Only repeatable kernels on the CPU, where they cost nothing; the old mode afterwards."""
-    before = torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(before or device == "cpu")
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    before = torch.get_deterministic_debug_mode()
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
+    # The debug mode is the same switch as use_deterministic_algorithms without what that
+    # imports: 1.5 s of torch._inductor.
+    torch.set_deterministic_debug_mode("error" if device == "cpu" else before)
+    memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        torch.set_deterministic_debug_mode(before)
+        memory.fill_uninitialized_memory = filled

@@ -26,8 +26,8 @@ class ValidationSet:
     Losses over different sets can't be compared, so the set has an id.
     """
 
-    ids_NT: Tokens
-    targets_NT: Tokens
+    ids_NT: Tokens  # noqa: N815 - shape suffix
+    targets_NT: Tokens  # noqa: N815
     id: str
     """sha256 over shape and tokens, 16 hex digits."""
     batch_size: int

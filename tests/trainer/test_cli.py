@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pv_trainer import cli
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = cli.main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def report(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    code, out, err = call(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "pretrain --help", "inspect x"])
+def test_what_reads_no_tensor_imports_no_torch(line: str) -> None:
+    code = (
+        f"import sys; from pv_trainer.cli import main; main({line.split()!r});"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_version_and_help_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "--version")
+    assert code == 0
+    assert out.startswith("apr ")
+    code, out, _ = call(capsys, "pretrain", "--help")
+    assert code == 0
+    assert "Exit codes: 0 target met" in out
+
+
+def test_an_error_is_one_line_with_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "inspect", "none.apr")
+    assert (code, out) == (10, "")
+    assert err == "apr: [FALSIFY-APR-PRETRAIN-INIT-003] none.apr: no such file\n"
+
+
+def test_an_error_is_in_the_report_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "pretrain", "--device", "tpu", "--json", "--dataset", "x")
+    found = json.loads(out)
+    assert (code, found["status"], found["exit_code"]) == (2, "USAGE", 2)
+    assert found["error"]["id"] == "GPUTRAIN-001"
+
+
+def test_only_debug_shows_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, quiet = call(capsys, "inspect", "none.apr")
+    _, _, loud = call(capsys, "inspect", "none.apr", "--debug")
+    assert "Traceback" not in quiet
+    assert "Traceback" in loud
+    assert loud.endswith(quiet)
+
+
+def test_a_defect_of_the_program_is_called_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(cli, "inspect", broken)
+    code, _, err = call(capsys, "inspect", "x")
+    assert code == 1
+    assert err.startswith("apr: a defect of this program: ZeroDivisionError: division by zero")
+    assert "Traceback" not in err
+
+
+def test_a_tokenizer_is_trained_and_a_corpus_encoded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, texts: list[str]
+) -> None:
+    source = tmp_path / "texts.jsonl"
+    source.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    tokenizer = tmp_path / "tok" / "tokenizer.json"
+    made = report(
+        capsys,
+        "tokenize",
+        "train",
+        "--input",
+        source,
+        "--vocab-size",
+        300,
+        "--output",
+        tokenizer,
+    )
+    assert (made["vocab_size"], made["eos_token_id"]) == (300, 0)
+    encoded = report(
+        capsys,
+        *("tokenize", "encode", "--input", source, "--tokenizer", tokenizer),
+        *("--output", tmp_path / "data", "--hold-out", 0.3, "--eos-policy", "between"),
+    )
+    train, val = (split["manifest"] for split in encoded["splits"])
+    assert train["documents"] + val["documents"] == len(texts)
+    assert val["split"] == "val"
+    code, _, err = call(
+        capsys,
+        "tokenize",
+        "train",
+        "--input",
+        source,
+        "--vocab-size",
+        300,
+        "--output",
+        tokenizer,
+    )
+    assert code == 2
+    assert "tokenizer.json exists; name a new file" in err
+
+
+def test_inspect_tells_fields_and_sources(
+    capsys: pytest.CaptureFixture[str], init_path: Path
+) -> None:
+    code, out, _ = call(capsys, "inspect", init_path)
+    assert code == 0
+    assert "vocab_size" in out
+    assert "metadata.rope_theta" in out
+    assert report(capsys, "inspect", init_path)["trainable"] is True
+
+
+def test_export_writes_a_directory_that_can_be_trained_from(
+    capsys: pytest.CaptureFixture[str], init_path: Path, tokenizer_path: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "hf"
+    found = report(capsys, "export", init_path, output, "--tokenizer", tokenizer_path)
+    assert set(found["files"]) == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert report(capsys, "inspect", output)["trainable"] is True
+    assert json.loads((output / "config.json").read_text())["eos_token_id"] == 0
+    code, _, err = call(capsys, "export", init_path, output)
+    assert code == 2
+    assert "has content" in err
