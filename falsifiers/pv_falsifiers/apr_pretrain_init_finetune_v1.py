@@ -85,8 +85,9 @@ def test_the_first_batch_is_already_predicted(
 ) -> None:
     """Before the first update, the loss of the first batch is well below that of guessing.
 
-    Refuted if it is not, or if the loss that the record gives for step 0 is not the one that
-    the first update starts from: both are of one batch and one model.
+    Refuted if it is not, if the loss that the record gives for step 0 is not the one that the
+    first update starts from, both being of one batch and one model, or if one of the record's
+    baselines, ln V and the unigram cross-entropy, is not what is found here in nats.
     Survival does not show held-out text: INIT-006 does.
     """
     measure("exit_code", init_start.exit_code)
@@ -95,6 +96,11 @@ def test_the_first_batch_is_already_predicted(
     first = (init_start.metrics or [{}])[0]
     difference = abs(loss - number_at(first, "train_loss"))
     measure("difference_from_the_first_update", difference, "nats")
+    baseline = number_at(init_start.record, "ln_vocab")
+    measure("difference_from_recorded_ln_vocab", abs(baseline - live_pair.ln_vocab), "nats")
+    baseline = number_at(init_start.record, "unigram_cross_entropy_nats")
+    unigram = live_pair.unigram_cross_entropy
+    measure("difference_from_recorded_unigram", abs(baseline - unigram), "nats")
     shared = live_pair.count_training_documents_seen_in_pretraining()
     measure("documents_shared_with_pretraining", shared)
 

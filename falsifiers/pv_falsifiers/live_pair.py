@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pv_falsifiers import apr_bytes, forward_pass, held_out
+from pv_falsifiers import apr_bytes, forward_pass, held_out, tiny
 from pv_falsifiers.tiny import number_at, read_metrics, read_record
 
 
@@ -151,5 +151,6 @@ def _run(cli: Cli, pair: LivePair, run_dir: Path, updates: int, *start: str) -> 
         *("apr", "pretrain", *start, "--dataset", pair.finetune, "--val-shard", pair.val),
         *("--tokenizer", pair.tokenizer, "--run-dir", run_dir, "--num-steps", f"{updates}"),
         *_FLAGS,
+        env=tiny.ONE_THREAD,
     )
     return LiveRun(run_dir, done.returncode, done.stdout, done.stderr, done.wall_s)

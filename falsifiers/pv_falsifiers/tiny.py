@@ -27,6 +27,9 @@ NO_UPDATES: Final = (
 )
 """The run that loads, measures step 0 and saves what it loaded."""
 
+ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
+"""Float sums are repeatable only on one number of threads, and checks run side by side."""
+
 _LOG_IMPORTS: Final = {"PYTHONPROFILEIMPORTTIME": "1"}
 _TORCH_IMPORT: Final = re.compile(r"^import time:.*\| +torch$", re.MULTILINE)
 _ERROR_ID: Final = re.compile(r"^apr: \[([A-Z0-9-]+)\]", re.MULTILINE)
@@ -112,7 +115,7 @@ def pretrain(
     done = cli(
         *("apr", "pretrain", *start, "--dataset", bench.dataset),
         *("--tokenizer", bench.tokenizer, "--run-dir", run_dir, *NO_UPDATES, *flags),
-        env=_LOG_IMPORTS | env,
+        env=ONE_THREAD | _LOG_IMPORTS | env,
     )
     lines = done.stderr.splitlines(keepends=True)
     return Attempt(

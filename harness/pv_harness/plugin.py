@@ -101,12 +101,14 @@ def pytest_runtest_makereport(
     refuted = call.excinfo is not None and call.excinfo.errisinstance(
         (AssertionError, pytest.fail.Exception)
     )
-    if report.when == "call" and report.passed:
-        broken = session.current.broken_bounds()
-        if broken:
-            report.outcome = "failed"
-            report.longrepr = "\n".join(f"[{session.current.falsifier_id}] {j}" for j in broken)
     text = _text_of(report, call)
+    if report.when == "call":
+        broken = session.current.broken_bounds()
+        verdict = "\n".join(f"[{session.current.falsifier_id}] {j}" for j in broken)
+        if broken and report.passed:
+            report.outcome, report.longrepr, text = "failed", verdict, verdict
+        elif broken:
+            text = f"{verdict}\n{text}"
     session.current.note_phase(report.when, report.outcome, text, refuted=refuted)
     return report
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from pv_trainer import error_ids
 from pv_trainer.atomic import atomic_file
+from pv_trainer.errors import CheckpointFailed
 from pv_trainer.metrics import METRIC_SOURCES
 from pv_trainer.optimizer import nonzero_state_values
 from pv_trainer.schedule import learning_rate
@@ -30,9 +32,18 @@ RUN_FILE: Final = "run.json"
 
 
 def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
-    """Write run.json, whole or not at all."""
-    with atomic_file(run_dir / RUN_FILE) as file:
-        file.write(json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+    """Write run.json, whole or not at all.
+
+    Raises:
+        CheckpointFailed: it can't be written.
+    """
+    try:
+        with atomic_file(run_dir / RUN_FILE) as file:
+            file.write(json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+    except OSError as error:
+        raise CheckpointFailed(
+            error_ids.CHECKPOINT, f"{run_dir / RUN_FILE}: {error}"
+        ) from error
 
 
 def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> dict[str, Any]:
@@ -82,13 +93,15 @@ def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
     }
 
 
-def describe_start(plan: TrainingPlan, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def describe_start(
+    plan: TrainingPlan, optimizer: torch.optim.Optimizer, step: int
+) -> dict[str, Any]:
     """Whether optimizer and schedule are fresh, measured on the optimizer itself."""
     return {
         "nonzero_state_values": nonzero_state_values(optimizer),
-        "schedule_step": 0,
+        "schedule_step": step,
         "lr": learning_rate(
-            0,
+            step,
             peak=plan.regime.lr,
             warmup_steps=plan.regime.warmup_steps,
             num_steps=plan.horizon,

@@ -129,7 +129,7 @@ class _Run:
         if self.plan.options.compile:
             _compile(self.model)
         optimizer = make_optimizer(self.model)
-        self.record["fresh"] = describe_start(self.plan, optimizer)
+        self.record["fresh"] = describe_start(self.plan, optimizer, self.step)
         self._record_step_0()
         try:
             status = None

@@ -110,6 +110,7 @@ class Launch:
         timeouts_s: planned node ID -> seconds that one check may take.
         environment: variables beyond those of this process.
         starter: how the process is made.
+        enough: a record after which nothing more is asked; the remaining checks are not run.
     """
 
     plan: Plan
@@ -117,6 +118,7 @@ class Launch:
     timeouts_s: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     starter: Starter = start_fresh
+    enough: Callable[[CheckRecord], bool] = lambda _: False
 
 
 def run_checks(
@@ -136,6 +138,8 @@ def run_checks(
     pending = list(dict.fromkeys(nodes))
     while pending:
         progress = _run_once(pending, launch, measured, on_record)
+        if any(launch.enough(r) for records in measured.records.values() for r in records):
+            break
         pending = [n for n in pending if n not in measured.records and n not in measured.lost]
         if pending and not progress:
             _isolate_or_give_up(pending, launch, measured, on_record)
@@ -239,8 +243,11 @@ def _watch(
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
-            _report_new(record_dir, reported, on_record)
+            new = _report_new(record_dir, reported, on_record)
             if process.returncode is not None:
+                return {}
+            if any(launch.enough(record) for record in new):
+                _kill(process, record_dir)
                 return {}
             overdue = _overdue(set(record_dir.glob("start-*.json")) - earlier, launch)
             if overdue:
@@ -260,10 +267,13 @@ def _kill(process: RunningProcess, record_dir: Path) -> None:
 
 def _report_new(
     record_dir: Path, reported: set[Path], on_record: Callable[[CheckRecord], None]
-) -> None:
-    for file in sorted(set(record_dir.glob("check-*.json")) - reported):
-        reported.add(file)
-        on_record(read_record(file))
+) -> list[CheckRecord]:
+    files = sorted(set(record_dir.glob("check-*.json")) - reported)
+    reported |= set(files)
+    new = [read_record(file) for file in files]
+    for record in new:
+        on_record(record)
+    return new
 
 
 def _overdue(marks: set[Path], launch: Launch) -> dict[str, str]:

@@ -21,12 +21,18 @@ PLAN_VARIABLE = "PV_PLAN"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One falsifier as its checks need to know it: the bounds, and what blocks it."""
+    """One falsifier as its checks need to know it.
+
+    Attributes:
+        blocked: the device that is missing, or None.
+        enough: a metric; the check that breaks its bound has shown all that is asked, and ends.
+    """
 
     id: str
     bounds: tuple[Bound, ...]
     blocked: str | None = None
     timeout_s: float = 120.0
+    enough: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ def _to_json(plan: Plan) -> dict[str, Any]:
                 "id": t.id,
                 "blocked": t.blocked,
                 "timeout_s": t.timeout_s,
+                "enough": t.enough,
                 "bounds": [
                     [b.metric, b.comparator.value, b.threshold, b.unit] for b in t.bounds
                 ],
@@ -137,4 +144,4 @@ def _to_json(plan: Plan) -> dict[str, Any]:
 
 def _target_from(data: dict[str, Any]) -> Target:
     bounds = tuple(Bound(m, Comparator(c), value, unit) for m, c, value, unit in data["bounds"])
-    return Target(data["id"], bounds, data["blocked"], data["timeout_s"])
+    return Target(data["id"], bounds, data["blocked"], data["timeout_s"], data["enough"])

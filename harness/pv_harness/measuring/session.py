@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _REASON_LINES = 40
 
 
+class EnoughMeasured(AssertionError):  # noqa: N818 - a verdict, not an error
+    """A planted defect has shown: the bound of the metric that it was to break is broken."""
+
+
 @dataclass(slots=True)
 class CurrentCheck:
     """The check that is running now."""
@@ -136,11 +140,15 @@ class CheckSession:
 
         Raises:
             TypeError: the value is no bool, number or string.
+            EnoughMeasured: the plan asks for no more than a broken bound of this metric.
         """
         check = self._running()
         check.measurements.append(
             Measurement(metric, plain_value(value), unit, samples, check.node)
         )
+        enough = check.target.enough if check.target else None
+        if metric == enough and metric in {j.bound.metric for j in check.broken_bounds()}:
+            raise EnoughMeasured(metric)
 
     def input_parts(self, name: str) -> Mapping[str, Path]:
         """The parts of a declared input.

@@ -13,6 +13,7 @@ it can't fork safely, it answers {"refused"}.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -117,6 +118,8 @@ def serve(preload: Sequence[str]) -> None:
     for name in preload:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # What is imported here is never garbage: no fork need look through it again.
+    gc.freeze()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
@@ -129,7 +132,8 @@ def serve(preload: Sequence[str]) -> None:
         answers.write(json.dumps({"pid": pid}).encode() + b"\n")
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        answers.write(json.dumps({"returncode": code}).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # the client has gone; so do we, next
+            answers.write(json.dumps({"returncode": code}).encode() + b"\n")
 
 
 def _thread_count() -> int:

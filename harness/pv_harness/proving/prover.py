@@ -12,12 +12,12 @@ import shutil
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from pv_harness.contract import Control
+from pv_harness.contract import Control, Defect
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
 from pv_harness.measuring.child import Launch, run_checks
 from pv_harness.measuring.record import Outcome
@@ -159,7 +159,7 @@ def _plant_and_run(
 ) -> tuple[PatchOutcome, str]:
     try:
         with planted(copy, task.item.patch):
-            measured = _run(bench, task.falsifier, copy, server)
+            measured = _run(bench, task, copy, server)
     except VoidPatchError as error:
         return PatchOutcome.VOID, str(error)
     checks = bench.checks[task.falsifier.id]
@@ -175,12 +175,22 @@ def _plant_and_run(
     return classify_defect(task.item.expect, records_of(checks, measured), lost)
 
 
-def _run(bench: Workbench, falsifier: Falsifier, copy: Path, server: ForkServer) -> Measured:
+def _run(bench: Workbench, task: Task, copy: Path, server: ForkServer) -> Measured:
+    """Run the checks of one falsifier; for a defect only until the expected bound breaks."""
+    falsifier = task.falsifier
+    expect = task.item.expect if isinstance(task.item, Defect) else None
+
+    def is_kill(record: CheckRecord) -> bool:
+        return record.outcome is Outcome.FAILED and expect in record.broken
+
     with tempfile.TemporaryDirectory(prefix="pv-records-") as folder:
+        plan = bench.plan(copy, Path(folder).resolve())
+        target = replace(plan.targets[falsifier.id], enough=expect)
         launch = Launch(
-            bench.plan(copy, Path(folder).resolve()),
+            replace(plan, targets={**plan.targets, falsifier.id: target}),
             timeouts_s=check_timeouts(bench),
             environment=NO_BYTECODE,
             starter=server.start,
+            enough=is_kill,
         )
         return run_checks(nodes_of(bench, [falsifier]), launch)
