@@ -141,16 +141,15 @@ def test_each_epoch_leaves_a_whole_checkpoint_of_the_trained_model(
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-005")
 def test_the_finetuned_model_has_learnt_what_no_word_count_knows(
-    measure: Measure, live_pair: LivePair, finetuned: LiveRun, trained_from_random: LiveRun
+    measure: Measure, live_pair: LivePair, finetuned: LiveRun
 ) -> None:
     """At the end, held-out loss is below its threshold and well below the unigram entropy.
 
     Threshold and margins stand in the contract, which was written before the run. The unigram
     cross-entropy is that of the very tokens which the loss is a mean over, counted apart from
     the trainer; so is the loss of the saved model.
-    Refuted if the loss is above the threshold, too near to the unigram cross-entropy, no lower
-    than at step 0, or too near to that of the same updates from random weights; or if one of
-    the trainer's two numbers is not what is found here.
+    Refuted if the loss is above the threshold, too near to the unigram cross-entropy, or no
+    lower than at step 0; or if one of the trainer's two numbers is not what is found here.
     Survival does not show text of another kind.
     """
     targets = live_pair.val_targets
@@ -158,15 +157,29 @@ def test_the_finetuned_model_has_learnt_what_no_word_count_knows(
     measure("final_val_loss", final, "nats", targets)
     measure("margin_below_unigram", unigram - final, "nats", targets)
     measure("gain_over_step_0", finetuned.step0_val_loss - final, "nats", targets)
-    measure("gain_over_random_start", trained_from_random.final_val_loss - final, "nats")
     recorded = number_at(finetuned.record, "unigram_cross_entropy_nats")
     measure("difference_from_recorded_unigram", abs(unigram - recorded), "nats")
     apart = live_pair.forward_loss(finetuned.last_checkpoint)
     measure("difference_from_independent_forward", abs(final - apart), "nats")
-    for run in (finetuned, trained_from_random):
-        measure("updates", number_at(run.record, "steps"))
+    measure("updates", number_at(finetuned.record, "steps"))
     measure("validation_tokens", targets)
     measure("documents_shared_with_validation", live_pair.count_shared_documents())
+
+
+@pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-005")
+def test_the_checkpoint_is_a_better_start_than_random_weights(
+    measure: Measure, finetuned: LiveRun, trained_from_random: LiveRun
+) -> None:
+    """The same updates on the same batches get nowhere near it from random weights.
+
+    Refuted if they get too near, or if the two runs were validated on different tokens.
+    Survival does not show that a longer run from random weights would not catch up.
+    """
+    gain = trained_from_random.final_val_loss - finetuned.final_val_loss
+    measure("gain_over_random_start", gain, "nats")
+    sets = {str(run.record.get("val")) for run in (finetuned, trained_from_random)}
+    measure("validation_sets", len(sets))
+    measure("updates", number_at(trained_from_random.record, "steps"))
 
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-006")

@@ -128,11 +128,17 @@ def pretrain(
 
 
 def pretrain_from_each(cli: Cli, bench: Bench, inits: Iterable[Path]) -> list[Attempt]:
-    """One attempt per checkpoint, each with a run folder of its own."""
-    return [
-        pretrain(cli, bench, init, init.with_name(f"run-{number}-{init.name}"))
-        for number, init in enumerate(inits)
-    ]
+    """One attempt per checkpoint, each with a run folder of its own, up to the first success.
+
+    All of them are to be refused; one that is not takes seconds, and refutes the claim.
+    """
+    attempts: list[Attempt] = []
+    for number, init in enumerate(inits):
+        run_dir = init.with_name(f"run-{number}-{init.name}")
+        attempts.append(pretrain(cli, bench, init, run_dir))
+        if attempts[-1].exit_code == 0:
+            break
+    return attempts
 
 
 def measure_refusals(measure: Measure, attempts: Iterable[Attempt]) -> None:
