@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pv_falsifiers.apr_bytes import Array
     from pv_falsifiers.tiny import Cli
 
-SEQ_LENGTH: Final = 64
+SEQ_LENGTH: Final = 32
 BATCH_SIZE: Final = 4
 _FLAGS: Final = (
     *("--batch-size", f"{BATCH_SIZE}", "--seq-length", f"{SEQ_LENGTH}"),

@@ -55,7 +55,7 @@ _LEFT_OUT: Final = frozenset(
         *("encodings", "pydoc_data"),
     }
 )
-_MODULES: Final = ("batches", "loss", "model", "optimizer", "schedule", "update")
+_MODULES: Final = ("adamw", "batches", "loss", "model", "optimizer", "schedule", "update")
 """The modules whose code, beside recipe, shape and tokens, decides the pretrained weights."""
 
 

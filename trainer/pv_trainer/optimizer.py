@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from pv_trainer.adamw import AdamW
+
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,22 +19,20 @@ WEIGHT_DECAY: Final = 0.01
 CLIP_NORM: Final = 1.0
 
 
-def make_optimizer(model: nn.Module) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module) -> AdamW:
     """A fresh AdamW over every parameter of the model, its rate 0 until one is set.
 
     Norm weights and biases are not decayed: a vector's scale carries no redundancy to shrink.
-
-    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2.
     """
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=EPS, fused=True)
+    return AdamW(groups, betas=BETAS, eps=EPS, fused=True)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimizer: AdamW, rate: float) -> None:
     """Let the next update use `rate`, in every group."""
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -43,7 +43,7 @@ def clip_gradients(model: nn.Module) -> float:
     return float(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
 
 
-def state_digest(optimizer: torch.optim.Optimizer) -> str:
+def state_digest(optimizer: AdamW) -> str:
     """sha256 over every moment and step counter, in the order of the parameters."""
     digest = hashlib.sha256()
     for tensor in _state_tensors(optimizer):
@@ -53,16 +53,15 @@ def state_digest(optimizer: torch.optim.Optimizer) -> str:
     return digest.hexdigest()
 
 
-def nonzero_state_values(optimizer: torch.optim.Optimizer) -> int:
+def nonzero_state_values(optimizer: AdamW) -> int:
     """How many values of the moments and step counters are not zero; 0 means fresh."""
     return sum(int(torch.count_nonzero(tensor)) for tensor in _state_tensors(optimizer))
 
 
-def _state_tensors(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+def _state_tensors(optimizer: AdamW) -> list[torch.Tensor]:
     return [
         value
         for group in optimizer.param_groups
         for parameter in group["params"]
         for _, value in sorted(optimizer.state.get(parameter, {}).items())
-        if isinstance(value, torch.Tensor)
     ]

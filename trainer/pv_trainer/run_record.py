@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pv_trainer.adamw import AdamW
     from pv_trainer.errors import AprError
     from pv_trainer.init import PopulationReport
     from pv_trainer.preflight import TrainingPlan
@@ -87,15 +88,13 @@ def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
         if plan.device.startswith("cuda")
         else "cpu",
         "dtype": plan.dtype,
-        "optimizer": "torch.optim.AdamW(fused=True)",
+        "optimizer": "AdamW(fused=True)",
         "compile": plan.options.compile,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
-def describe_start(
-    plan: TrainingPlan, optimizer: torch.optim.Optimizer, step: int
-) -> dict[str, Any]:
+def describe_start(plan: TrainingPlan, optimizer: AdamW, step: int) -> dict[str, Any]:
     """Whether optimizer and schedule are fresh, measured on the optimizer itself."""
     return {
         "nonzero_state_values": nonzero_state_values(optimizer),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pv_trainer.adamw import AdamW
     from pv_trainer.model import Decoder
     from pv_trainer.preflight import TrainingPlan
 
@@ -156,7 +157,7 @@ class _Run:
         self._account()
         write_record(self.run_dir, self.record)
 
-    def _epoch(self, optimizer: torch.optim.Optimizer) -> ExitStatus | None:
+    def _epoch(self, optimizer: AdamW) -> ExitStatus | None:
         """Train an epoch, or what the budget leaves of one; why the run ends, or None."""
         options = self.plan.options
         started, largest = self.clock(), 0.0
@@ -179,7 +180,7 @@ class _Run:
         self.report(epoch)
         return self._status_after(validation)
 
-    def _update(self, optimizer: torch.optim.Optimizer) -> float:
+    def _update(self, optimizer: AdamW) -> float:
         """Do the next update and log it; its gradient norm."""
         started = self.clock()
         if self.step == self.plan.train.steps_per_pass and self.plan.train.cycle:

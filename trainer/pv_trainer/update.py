@@ -15,15 +15,14 @@ from pv_trainer.optimizer import clip_gradients, set_rate
 
 
 if TYPE_CHECKING:
-    import torch
-
+    from pv_trainer.adamw import AdamW
     from pv_trainer.batches import Batch
     from pv_trainer.model import Decoder
 
 
 def train_step(
     model: Decoder,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     batch: Batch,
     *,
     rate: float,
@@ -35,7 +34,7 @@ def train_step(
         NumericalInstability: one of the two is not finite; no weight has changed then.
     """
     set_rate(optimizer, rate)
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss = accumulate_gradient(model, batch, grad_accum)
     check_finite("train_loss", loss)
     grad_norm = clip_gradients(model)

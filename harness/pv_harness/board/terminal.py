@@ -39,14 +39,15 @@ def render_scoreboard(
 ) -> str:
     """The board as text of at most `width` columns; `now_s` is what ages are counted from."""
     console = _console(width, color=color)
-    console.print(_heading(width))
+    column = max([len("falsifier"), *(len(_label(row)) for row in board.rows)])
+    console.print(_heading(column, width))
     for contract, rows in board.by_contract():
         done = sum(row.status.at_ceiling for row in rows if row.falsifier.counted)
         total = sum(row.falsifier.counted for row in rows)
         console.print(_plain(f"{contract.id}  {done} of {total} at their ceiling", "bold"))
         console.print(_cut(_plain(f"  {contract.title}", "dim"), width))
         for row in rows:
-            for shown in _row_lines(row, width, now_s):
+            for shown in _row_lines(row, column, width, now_s):
                 console.print(shown)
         console.print()
     for text in summary_lines(board):
@@ -93,15 +94,14 @@ def show_age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-def _row_lines(row: Row, width: int, now_s: float) -> Iterator[Text]:
+def _row_lines(row: Row, column: int, width: int, now_s: float) -> Iterator[Text]:
     from rich.text import Text
 
     status = row.status
-    name = row.falsifier.id + ("" if row.falsifier.counted else "¹")
-    line = Text(f"  {name:<35} ")
+    line = Text(f"  {_label(row):<{column}} ")
     shown = _short_status(status)
-    line.append(f"{shown:<25}", style=_STYLES[status.kind])
-    line.append(f" {status.potency!s:>5}" if status.potency.planted else "      ")
+    line.append(f"{shown:<24}", style=_STYLES[status.kind])
+    line.append(f" {status.potency!s:>6}" if status.potency.planted else " " * 7)
     age = show_age(now_s - status.record.finished_s) if status.record else "-"
     line.append(f" {age:>4}")
     measured = _show_tightest(row)
@@ -117,8 +117,12 @@ def _row_lines(row: Row, width: int, now_s: float) -> Iterator[Text]:
         yield from _wrapped(status.cure, width, "      → ")
 
 
-def _heading(width: int) -> Text:
-    text = f"  {'falsifier':<35} {'level/ceiling':<24} {'killed':>6} {'age':>4}"
+def _label(row: Row) -> str:
+    return row.falsifier.id + ("" if row.falsifier.counted else "¹")
+
+
+def _heading(column: int, width: int) -> Text:
+    text = f"  {'falsifier':<{column}} {'level/ceiling':<24} {'killed':>6} {'age':>4}"
     measured = "  measured, nearest to its bound" if width >= _WIDE else ""
     return _cut(_plain(text + measured, "dim"), width)
 

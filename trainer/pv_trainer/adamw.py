@@ -1,0 +1,85 @@
+"""AdamW on torch's own kernels, with torch's state, and without torch's Optimizer class.
+
+That class imports torch's compiler as soon as one is made: more than a second of every short
+run, for a function that is not compiled. The arithmetic is torch's; a test holds the two
+together bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim.adamw import adamw
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+
+class AdamW:
+    """Decoupled weight decay with bias-corrected moments, in float32.
+
+    Attributes:
+        param_groups: dicts of `params`, `weight_decay` and `lr`, which is 0 until it is set.
+        state: parameter -> `step` (a float32 scalar), `exp_avg` and `exp_avg_sq` (of the
+            parameter's shape); a parameter has none before its first update.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[dict[str, Any]],
+        *,
+        betas: tuple[float, float],
+        eps: float,
+        fused: bool,
+    ) -> None:
+        self.param_groups = [{**group, "lr": 0.0} for group in groups]
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+        self._betas = betas
+        self._eps = eps
+        self._fused = fused
+
+    def zero_grad(self) -> None:
+        """Drop every gradient."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            states = [self._state_of(p) for p in parameters]
+            adamw(
+                parameters,
+                [p.grad for p in parameters],
+                [s["exp_avg"] for s in states],
+                [s["exp_avg_sq"] for s in states],
+                [],
+                [s["step"] for s in states],
+                fused=self._fused,
+                amsgrad=False,
+                beta1=self._betas[0],
+                beta2=self._betas[1],
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=self._eps,
+                maximize=False,
+            )
+
+    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+        if parameter not in self.state:
+            # The fused kernel wants its counter beside the parameter, the loop on the host.
+            device = parameter.device if self._fused else torch.device("cpu")
+            self.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return self.state[parameter]
