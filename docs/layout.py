@@ -1,6 +1,6 @@
-"""Write docs/layout.md: every module of the three packages with the first line of its docstring.
+"""Write docs/layout.md: every module with the first line of its docstring.
 
-`python docs/layout.py` writes the file, `python docs/layout.py --check` says whether it is current.
+`python docs/layout.py` writes it, `python docs/layout.py --check` says whether it is current.
 """
 
 from __future__ import annotations
