@@ -21,8 +21,8 @@ from pv_harness.proving.scratch import copy_project
 
 ROOT = Path(__file__).resolve().parents[2]
 POPULATION = "FALSIFY-APR-PRETRAIN-INIT-007"
-WIRED = "    if plan.checkpoint is not None:\n"
-NOT_WIRED = "    if plan.checkpoint is not None and plan.options.seed < 0:\n"
+WIRED = "prepare_model(plan)\n"
+NOT_WIRED = 'prepare_model(__import__("dataclasses").replace(plan, checkpoint=None))\n'
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def test_an_unwired_flag_is_partial_and_a_wired_one_integration(tree: Tree) -> N
     done = tree.pv("run", "--prove", "--jobs", "2", POPULATION)
     assert tree.status() == "PARTIAL/INTEGRATION", done.stdout + done.stderr
     explained = " ".join(tree.pv("explain", POPULATION).stdout.split())
-    assert "why not higher pv_trainer.init:populate was" in explained
+    assert "why not higher command_mismatched_parameters is" in explained
 
     tree.edit("trainer/pv_trainer/training.py", NOT_WIRED, WIRED)
     assert tree.status().startswith(
@@ -83,7 +83,7 @@ def test_an_unwired_flag_is_partial_and_a_wired_one_integration(tree: Tree) -> N
     assert done.returncode == 0, done.stdout + done.stderr
     assert tree.status() == "INTEGRATION/INTEGRATION"
 
-    tree.edit("trainer/pv_trainer/training.py", WIRED, f"    # a word about it\n{WIRED}")
+    tree.edit("trainer/pv_trainer/training.py", WIRED, f"{WIRED}        # a word about it\n")
     assert tree.status() == "INTEGRATION/INTEGRATION"
     tree.edit(
         "trainer/pv_trainer/training.py", "LOSS_WINDOW: Final = 100", "LOSS_WINDOW: Final = 99"
