@@ -129,10 +129,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run_validate(args: argparse.Namespace) -> ExitCode:
     """`pv validate PATH...`."""
+    from pv_harness.evidence.store import read_statements
     from pv_harness.validation import render_report, validate
 
-    report = validate(args.paths, _project(args))
-    print(render_report(report))
+    project = _project(args)
+    report = validate(args.paths, project)
+    recorded = {r.falsifier_id for s in read_statements(project.evidence) for r in s.runs}
+    print(render_report(report, sum(f.id in recorded for f in report.falsifiers)))
     return report.exit_code
 
 
@@ -266,7 +269,7 @@ class _Reporter:
     """Says what happens while it happens: one line per result, on standard error."""
 
     def __init__(self) -> None:
-        self._done = 0
+        self._seen: set[str] = set()
         self._planned = 0
 
     def progress(self) -> Progress:
@@ -277,21 +280,24 @@ class _Reporter:
 
     def plan(self, phase: str, count: int) -> None:
         """Begin a phase of `count` results."""
-        self._done, self._planned = 0, count
+        self._seen, self._planned = set(), count
         self._say(f"{count} {phase}")
 
     def check(self, record: CheckRecord) -> None:
         """One check has ended."""
-        self._count(f"{record.falsifier_id} {record.outcome.value} {record.duration_s:.1f}s")
+        # A check with several parameter sets ends several times and counts once.
+        text = f"{record.falsifier_id} {record.outcome.value} {record.duration_s:.1f}s"
+        self._count(record.function, text)
 
     def patch(self, record: PatchRecord) -> None:
         """One planted change has been tried."""
         outcome = f"{record.outcome.value} {record.duration_s:.1f}s"
-        self._count(f"{record.falsifier_id} {record.patch_id}: {outcome}")
+        name = f"{record.falsifier_id} {record.patch_id}"
+        self._count(name, f"{name}: {outcome}")
 
-    def _count(self, text: str) -> None:
-        self._done += 1
-        self._say(f"[{self._done}/{self._planned}] {text}")
+    def _count(self, name: str, text: str) -> None:
+        self._seen.add(name)
+        self._say(f"[{len(self._seen)}/{self._planned}] {text}")
 
     @staticmethod
     def _say(text: str) -> None:

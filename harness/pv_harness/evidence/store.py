@@ -89,6 +89,8 @@ def write_atomically(target: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
+            # mkstemp makes files that only their owner reads; evidence is there to be read.
+            os.fchmod(stream.fileno(), 0o644)
             os.fsync(stream.fileno())
         os.replace(name, target)  # noqa: PTH105 - a Path of `name` would say no more
     except BaseException:
