@@ -141,3 +141,12 @@ def test_a_check_that_hangs_is_killed(
     result = measured({"test_a.py": text}, nodes)
     assert result.lost[nodes[0]].timed_out
     assert outcomes(result) == {nodes[1]: Outcome.PASSED}
+
+
+def test_a_file_that_hangs_when_it_is_imported_is_given_up(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", -117.0)
+    text = "import threading\nthreading.Event().wait()\ndef test_x():\n    pass\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    assert "not collected" in result.lost["test_a.py::test_x"].reason

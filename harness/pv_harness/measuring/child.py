@@ -8,6 +8,7 @@ its process with it.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -239,6 +240,7 @@ def _watch(
     """
     record_dir = launch.plan.record_dir
     reported = set(record_dir.glob("check-*.json"))
+    started = time.monotonic()
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -249,8 +251,9 @@ def _watch(
             if any(launch.enough(record) for record in new):
                 _kill(process, record_dir)
                 return {}
-            overdue = _overdue(set(record_dir.glob("start-*.json")) - earlier, launch)
-            if overdue:
+            marks = set(record_dir.glob("start-*.json")) - earlier
+            overdue = _overdue(marks, launch)
+            if overdue or time.monotonic() - started > _patience(marks, launch):
                 _kill(process, record_dir)
                 return overdue
     except BaseException:
@@ -287,6 +290,13 @@ def _overdue(marks: set[Path], launch: Launch) -> dict[str, str]:
         if now - mark.stat().st_mtime > limit_s + _GRACE_S:
             overdue[node] = f"did not end within {limit_s:g} s and was killed"
     return overdue
+
+
+def _patience(marks: set[Path], launch: Launch) -> float:
+    """Seconds that a process has to start its first check; once it has, checks are timed."""
+    if marks:
+        return math.inf
+    return max(launch.timeouts_s.values(), default=120.0) + _GRACE_S
 
 
 def _tail(text: str, lines: int = 30) -> str:
