@@ -328,6 +328,7 @@ def test_a_quantized_file_can_be_listed(tmp_path: Path) -> None:
         (b"{", "metadata is not JSON"),
         (b"\xff\xfe", "metadata is not JSON: 'utf-8' codec"),
         (b'{"a": NaN}', "metadata holds NaN, which is not JSON"),
+        (b'{"a": 1e999}', "metadata is not JSON: Out of range float"),
         (b'{"a": 1, "a": 2}', "metadata key 'a' has two values"),
         (b'{"a": "\\ud800"}', "surrogates not allowed"),
         (b"[" * 100_000, "metadata is not JSON"),

@@ -86,7 +86,7 @@ def test_what_we_write_is_read_exactly(
         family, tie_word_embeddings=tied, rope_theta=12345.5, rms_norm_eps=3e-6, head_dim=6
     )
     save_apr(tmp_path / "model.apr", make_model(config), {})
-    save_huggingface(tmp_path / "folder", make_model(config), None)
+    save_huggingface(tmp_path / "folder", make_model(config))
     assert architecture_of(tmp_path / "model.apr").config == config
     assert architecture_of(tmp_path / "folder").config == config
 

@@ -65,6 +65,8 @@ def test_values_have_their_types() -> None:
         ("pretrain --config huge", "--config: invalid choice"),
         ("tokenize", "the following arguments are required: STEP"),
         ("tokenize encode", "arguments are required: --input, --tokenizer, --output"),
+        ("tokenize train --input a --output b --vocab-size 256", "not a whole number from 257"),
+        ("tokenize train --input a --output b --vocab-size 2000000", "is above 1048576"),
         (
             "tokenize encode --input a --tokenizer b --output c --hold-out 1",
             "--hold-out: 1 is not from 0 up to 1",

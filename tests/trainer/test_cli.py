@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_trainer import cli
+from pv_trainer.inspection import inspect_checkpoint
 
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def test_version_and_help_end_with_0(capsys: pytest.CaptureFixture[str]) -> None
 def test_an_error_is_one_line_with_its_id(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "inspect", "none.apr")
     assert (code, out) == (10, "")
-    assert err == "apr: [FALSIFY-APR-PRETRAIN-INIT-003] none.apr: no such file\n"
+    assert (
+        err == "apr: [FALSIFY-APR-PRETRAIN-INIT-003] none.apr: no such file; check the path\n"
+    )
 
 
 def test_an_error_is_in_the_report_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +80,9 @@ def test_a_defect_of_the_program_is_called_one(
     assert code == 1
     assert err.startswith("apr: a defect of this program: ZeroDivisionError: division by zero")
     assert "Traceback" not in err
+    code, out, _ = call(capsys, "inspect", "x", "--json")
+    found = json.loads(out)
+    assert (code, found["status"], found["exit_code"]) == (1, "CRASHED", 1)
 
 
 def test_a_tokenizer_is_trained_and_a_corpus_encoded(
@@ -141,3 +147,40 @@ def test_export_writes_a_directory_that_can_be_trained_from(
     code, _, err = call(capsys, "export", init_path, output)
     assert code == 2
     assert "has content" in err
+    assert "--output" not in err
+
+
+def test_an_export_copies_both_files_of_a_tokenizer_that_has_two(
+    capsys: pytest.CaptureFixture[str], init_path: Path, tokenizer_path: Path, tmp_path: Path
+) -> None:
+    model = json.loads(tokenizer_path.read_text())["model"]
+    (tmp_path / "vocab.json").write_text(json.dumps(model["vocab"]))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    output = tmp_path / "hf"
+    found = report(capsys, "export", init_path, output, "--tokenizer", tmp_path / "vocab.json")
+    assert set(found["files"]) == {
+        *("config.json", "model.safetensors", "vocab.json", "merges.txt"),
+    }
+    assert (output / "vocab.json").read_bytes() == (tmp_path / "vocab.json").read_bytes()
+
+
+def test_a_warning_about_the_metadata_is_in_the_text_too(
+    capsys: pytest.CaptureFixture[str], init_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = inspect_checkpoint(init_path) | {"warnings": ["twice"]}
+    monkeypatch.setattr("pv_trainer.inspection.inspect_checkpoint", lambda _: found)
+    assert "  warning: twice\n" in call(capsys, "inspect", init_path)[1]
+
+
+def test_an_output_that_can_not_be_made_is_named_without_a_number(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("some text")
+    code, _, err = call(
+        capsys,
+        *("tokenize", "train", "--input", tmp_path / "a.txt", "--vocab-size", 257),
+        *("--output", tmp_path / "a.txt" / "tokenizer.json"),
+    )
+    assert code == 2
+    assert err.startswith(f"apr: [APR-CLI-001] {tmp_path / 'a.txt'}: ")
+    assert "Errno" not in err

@@ -89,8 +89,9 @@ def test_a_refusal_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_with_130_and_a_record(
-    command: list[str], tmp_path: Path
+    command: list[str], tmp_path: Path, number: signal.Signals
 ) -> None:
     command += ["--num-steps", "100000", "--cycle", "--steps-per-epoch", "1"]
     with subprocess.Popen(
@@ -98,10 +99,25 @@ def test_a_signal_ends_the_run_with_130_and_a_record(
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()  # the first epoch has ended
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "[APR-CLI-130]" in err
     assert record_of(tmp_path)["status"] == "INTERRUPTED"
     metadata = list((tmp_path / "run" / "ckpt").glob("*.metadata.json"))
     assert metadata
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(
+    command: list[str], tmp_path: Path
+) -> None:
+    command += ["--steps-per-epoch", "1"]
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert record_of(tmp_path)["status"] == "BUDGET_END"

@@ -125,7 +125,7 @@ def test_files_folders_and_lines_become_documents(tmp_path: Path) -> None:
     ("name", "content", "problem"),
     [
         ("x.txt", b"ok \xff", "byte 3 is not UTF-8"),
-        ("x.parquet", b"PAR1", r"parquet is not read by this version; convert it to .jsonl"),
+        ("x.parquet", b"PAR1", r"parquet is not text; convert it to .jsonl"),
         ("x.jsonl", b'{"text": "a"}\n{"txt": 1}', 'line 2 is not {"text": "..."}'),
         ("x.jsonl", b'{"text": 5}', "line 1: text is not a string"),
         ("x.jsonl", b'"text"', "line 1 is not"),
@@ -141,6 +141,13 @@ def test_a_file_that_is_not_text_is_an_error(
         list(read_documents([tmp_path]))
     assert problem in str(caught.value)
     assert name in str(caught.value)
+
+
+def test_a_line_ends_where_json_lines_end_it(tmp_path: Path) -> None:
+    texts = ["one\u2028two\x85three", "four"]
+    lines = (json.dumps({"text": text}, ensure_ascii=False) for text in texts)
+    (tmp_path / "x.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    assert [document.text for document in read_documents([tmp_path / "x.jsonl"])] == texts
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

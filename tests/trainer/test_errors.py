@@ -20,8 +20,20 @@ def test_a_message_has_the_id_then_what_is_wrong_then_the_remedy() -> None:
     assert str(error) == "[FALSIFY-APR-PRETRAIN-INIT-004] a.apr: it is empty; copy it again"
 
 
-def test_a_message_without_a_remedy_ends_after_what_is_wrong() -> None:
-    assert str(errors.UsageError(error_ids.USAGE, "no verb")) == "[APR-CLI-001] no verb"
+def test_a_message_without_a_remedy_of_its_own_has_that_of_its_id() -> None:
+    assert (
+        str(errors.UsageError(error_ids.USAGE, "no verb"))
+        == "[APR-CLI-001] no verb; see --help"
+    )
+    several = errors.InitInvalid(error_ids.INIT_POPULATION, "two findings:\n  a\n  b")
+    assert str(several).splitlines()[-1] == error_ids.REMEDIES[error_ids.INIT_POPULATION]
+
+
+def test_a_message_of_an_id_without_a_remedy_ends_after_what_is_wrong() -> None:
+    assert (
+        str(errors.Divergence(error_ids.DIVERGENCE, "9 > 2 x 4"))
+        == "[GATE-TRAIN-005] 9 > 2 x 4"
+    )
 
 
 @pytest.mark.parametrize("cls", SUBCLASSES, ids=lambda cls: cls.__name__)

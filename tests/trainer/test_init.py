@@ -215,7 +215,7 @@ def test_a_tied_claim_does_not_excuse_an_untied_shape(
     tmp_path: Path, make_config: MakeConfig, make_model: MakeModel
 ) -> None:
     folder = tmp_path / "hf"
-    save_huggingface(folder, make_model(make_config()), None)
+    save_huggingface(folder, make_model(make_config()))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
     with pytest.raises(InitInvalid, match=rf"INIT-007(.|\n)*missing from .*: {HEAD}"):
@@ -240,7 +240,7 @@ def test_a_dtype_that_float32_cannot_hold_is_refused_before_reading(
     tmp_path: Path, dtype: torch.dtype, make_config: MakeConfig, make_model: MakeModel
 ) -> None:
     config, folder = make_config(), tmp_path / "hf"
-    save_huggingface(folder, make_model(config), None)
+    save_huggingface(folder, make_model(config))
     tensors = load_file(folder / "model.safetensors")
     tensors["model.norm.weight"] = tensors["model.norm.weight"].to(dtype)
     save_file(tensors, folder / "model.safetensors")

@@ -42,7 +42,7 @@ def test_an_inspection_is_json(
     make_config: Callable[..., ModelConfig],
     make_model: Callable[..., Decoder],
 ) -> None:
-    save_huggingface(tmp_path / "folder", make_model(make_config()), None)
+    save_huggingface(tmp_path / "folder", make_model(make_config()))
     for path in (apr_path, tmp_path / "folder"):
         found = inspect_checkpoint(path)
         assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_trainer.config import SHAPES
+from pv_trainer.embedded import EmbeddedCorpus
 from pv_trainer.errors import DataInvalid, DeviceUnavailable, InitInvalid, UsageError
+from pv_trainer.init import load_model
 from pv_trainer.preflight import PretrainOptions, check_vocabulary, preflight
+from pv_trainer.saving import save_apr
 from pv_trainer.tokenizer import read_tokenizer
 
 
@@ -29,12 +32,12 @@ def options(dataset_path: Path, init_path: Path) -> PretrainOptions:
     )
 
 
-def test_a_sound_run_is_planned(options: PretrainOptions) -> None:
+def test_a_sound_run_is_planned(options: PretrainOptions, dataset_path: Path) -> None:
     plan = preflight(options)
     assert (plan.device, plan.dtype, plan.horizon) == ("cpu", "float32", 1000)
     assert plan.regime.mode == "finetune"
     assert plan.config.vocab_size == 328
-    assert plan.val_dataset.path == options.dataset / "val"
+    assert plan.val_dataset.path == dataset_path / "val"
     assert all(gate.passed for gates in plan.gates.values() for gate in gates)
     assert set(plan.sources) == {
         *("family", "vocab_size", "hidden_size", "num_attention_heads", "num_kv_heads"),
@@ -127,13 +130,13 @@ def test_validation_must_not_share_documents_with_training(options: PretrainOpti
 
 
 def test_a_dataset_without_a_held_out_split_needs_one_named(
-    options: PretrainOptions, dataset_copy: Path
+    options: PretrainOptions, dataset_path: Path, dataset_copy: Path
 ) -> None:
     shutil.rmtree(dataset_copy / "val")
     alone = replace(options, dataset=dataset_copy)
     with pytest.raises(DataInvalid, match=r"CORPUS-005.*name one with --val-shard"):
         preflight(alone)
-    preflight(replace(alone, val_shard=options.dataset / "val"))
+    preflight(replace(alone, val_shard=dataset_path / "val"))
 
 
 def test_another_tokenizer_than_the_encoders_is_refused(
@@ -152,3 +155,76 @@ def test_a_checkpoint_that_lacks_a_tensor_is_refused_from_its_header(
     changed = rewrite_apr(Path(copy), tensors=lambda found: found[1:])
     with pytest.raises(InitInvalid, match=r"INIT-007.*1 missing"):
         preflight(replace(options, init=changed))
+
+
+def test_another_vocabulary_size_than_the_tokenizers_is_refused(
+    options: PretrainOptions, dataset_copy: Path
+) -> None:
+    manifest = json.loads((dataset_copy / "manifest.json").read_text())
+    (dataset_copy / "manifest.json").write_text(json.dumps(manifest | {"vocab_size": 2**40}))
+    with pytest.raises(DataInvalid, match=r"CORPUS-008.*vocab_size is 1099511627776"):
+        preflight(replace(options, dataset=dataset_copy))
+
+
+def test_a_flipped_bit_in_the_weights_is_found_before_the_dataset_is_looked_at(
+    options: PretrainOptions, init_path: Path, tmp_path: Path
+) -> None:
+    data = bytearray(init_path.read_bytes())
+    data[-100] ^= 1
+    (tmp_path / "flipped.apr").write_bytes(data)
+    with pytest.raises(InitInvalid, match=r"INIT-011.*the footer says checksum"):
+        preflight(replace(options, init=tmp_path / "flipped.apr", dataset=Path("none")))
+
+
+def test_a_repeated_key_in_the_init_metadata_is_warned_of(
+    options: PretrainOptions,
+    tmp_path: Path,
+    init_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def dumps(metadata: dict[str, Any], **_: object) -> str:
+        return '{"name":null,' + json.JSONEncoder().encode(metadata | {"name": "x"})[1:]
+
+    model, _, _ = load_model(init_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("pv_trainer.apr_writer.json.dumps", dumps)
+        save_apr(tmp_path / "twice.apr", model, {})
+    preflight(replace(options, init=tmp_path / "twice.apr"))
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        (
+            "WARNING",
+            f"{tmp_path / 'twice.apr'}: metadata key 'name' is repeated; its last value counts",
+        )
+    ]
+
+
+def test_no_corpus_is_built_for_an_init_that_is_refused(tmp_path: Path) -> None:
+    options = PretrainOptions(init=Path("none.apr"), device="cpu", cache=tmp_path / "cache")
+    with pytest.raises(InitInvalid, match="INIT-003"):
+        preflight(options)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("from_init", "split"), [(True, "finetune"), (False, "pretrain")], ids=["init", "scratch"]
+)
+def test_without_a_dataset_the_embedded_corpus_is_used(
+    options: PretrainOptions,
+    dataset_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    from_init: bool,
+    split: str,
+) -> None:
+    parts = {"pretrain": Path("none"), "finetune": Path("none"), split: dataset_path}
+    corpus = EmbeddedCorpus("", Path("none"), **parts, val=dataset_path / "val")
+    monkeypatch.setattr("pv_trainer.embedded.build_corpus", lambda _: corpus)
+    shape = replace(SHAPES["tiny-qwen2"], vocab_size=320)
+    monkeypatch.setattr("pv_trainer.preflight.SHAPES", {"tiny-qwen2": shape})
+    init = options.init if from_init else None
+    plan = preflight(replace(options, dataset=None, init=init))
+    assert (plan.options.dataset, plan.options.val_shard) == (
+        dataset_path,
+        dataset_path / "val",
+    )

@@ -35,7 +35,7 @@ def test_the_reference_library_loads_an_export_and_gives_the_same_logits(
 
     config = make_config(family, tie_word_embeddings=tied, rope_theta=5000.0)
     model = make_model(config)
-    save_huggingface(tmp_path / "export", model, None)
+    save_huggingface(tmp_path / "export", model)
     loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
         tmp_path / "export", output_loading_info=True
     )
@@ -57,7 +57,7 @@ def test_a_chain_of_saves_and_loads_changes_no_bit(
     model = make_model(make_config(tie_word_embeddings=tied))
     save_apr(tmp_path / "1.apr", model, {})
     second, _, _ = load_model(tmp_path / "1.apr")
-    save_huggingface(tmp_path / "2", second, None)
+    save_huggingface(tmp_path / "2", second)
     third, _, _ = load_model(tmp_path / "2")
     save_apr(tmp_path / "3.apr", third, {})
     assert (tmp_path / "1.apr").read_bytes() == (tmp_path / "3.apr").read_bytes()
@@ -68,7 +68,7 @@ def test_a_tied_head_is_on_disk_once(
 ) -> None:
     model = make_model(make_config())
     save_apr(tmp_path / "model.apr", model, {})
-    save_huggingface(tmp_path / "folder", model, None)
+    save_huggingface(tmp_path / "folder", model)
     assert "lm_head.weight" not in verify(tmp_path / "model.apr").entries
     assert "lm_head.weight" not in load_file(tmp_path / "folder" / "model.safetensors")
 
@@ -129,7 +129,7 @@ def test_an_export_holds_configuration_weights_and_tokenizer(
     tokenizer = tmp_path / "some.json"
     tokenizer.write_text('{"version": "1.0"}')
     folder = tmp_path / "a" / "export"
-    digests = save_huggingface(folder, make_model(make_config()), tokenizer, eos_token_id=5)
+    digests = save_huggingface(folder, make_model(make_config()), (tokenizer,), eos_token_id=5)
     assert (folder / "tokenizer.json").read_text() == tokenizer.read_text()
     assert json.loads((folder / "config.json").read_text())["eos_token_id"] == 5
     assert digests == {
@@ -148,7 +148,7 @@ def test_an_export_overwrites_nothing(
     held.parent.mkdir(exist_ok=True)
     held.write_text("precious")
     with pytest.raises(UsageError, match=r"APR-CLI-001.*exists and is not empty"):
-        save_huggingface(target, make_model(make_config()), None)
+        save_huggingface(target, make_model(make_config()))
     assert held.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -157,7 +157,7 @@ def test_an_empty_folder_can_be_exported_into(
     tmp_path: Path, make_config: MakeConfig, make_model: MakeModel
 ) -> None:
     (tmp_path / "export").mkdir()
-    assert save_huggingface(tmp_path / "export", make_model(make_config()), None)
+    assert save_huggingface(tmp_path / "export", make_model(make_config()))
 
 
 def test_an_export_that_fails_leaves_nothing(
@@ -165,7 +165,7 @@ def test_an_export_that_fails_leaves_nothing(
 ) -> None:
     with pytest.raises(CheckpointFailed, match=r"CKPT-001.*cannot be written"):
         save_huggingface(
-            tmp_path / "export", make_model(make_config()), tmp_path / "no-tokenizer.json"
+            tmp_path / "export", make_model(make_config()), (tmp_path / "no-tokenizer.json",)
         )
     assert list(tmp_path.iterdir()) == []
 

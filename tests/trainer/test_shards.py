@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,18 @@ def test_a_manifest_that_is_no_json_object_is_refused(dataset_copy: Path, conten
     (dataset_copy / "manifest.json").write_text(content)
     with pytest.raises(DataInvalid, match=r"CORPUS-008.*manifest.json"):
         read_manifest(dataset_copy)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [[3], [{"offset": None, "tokens": 1, "text": ""}], [{"offset": 0, "text": "a"}], 7],
+)
+def test_malformed_samples_are_refused(dataset_copy: Path, samples: object) -> None:
+    data = json.dumps(samples).encode()
+    (dataset_copy / "samples.json").write_bytes(data)
+    change_manifest(dataset_copy, samples_sha256=hashlib.sha256(data).hexdigest())
+    with pytest.raises(DataInvalid, match=r"CORPUS-008.*samples.json"):
+        read_dataset(dataset_copy)
 
 
 def test_one_flipped_bit_in_a_shard_is_found(dataset_copy: Path) -> None:

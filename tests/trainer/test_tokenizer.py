@@ -104,6 +104,8 @@ def test_vocab_and_merges_make_the_same_tokenizer(tokenizer_path: Path, tmp_path
         ('{"model": {"vocab": {"a": -1}}}', "its ids are not whole numbers"),
         ('{"model": {"vocab": {"a": 0}}, "added_tokens": [1]}', "added_tokens is not a list"),
         ('{"model": {"vocab": {"a": true}}}', "its ids are not whole numbers"),
+        ('{"model": {"vocab": {"a": 0}}, "normalizer": "NFC"}', "its normalizer no object"),
+        ('{"model": {"vocab": {"a": 0}, "unk_token": []}}', "its unk_token is no string"),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path: Path, content: str, problem: str) -> None:
@@ -118,6 +120,24 @@ def test_a_file_that_the_library_refuses_is_named(tmp_path: Path) -> None:
     path.write_text('{"model": {"type": "none such", "vocab": {"a": 0}}}')
     with pytest.raises(DataInvalid, match=r"tokenizer.json: the tokenizers library refuses it"):
         open_tokenizer(read_tokenizer(path))
+
+
+def test_a_panic_of_the_library_is_a_refusal(
+    tokenizer_path: Path, write_tokenizer: Callable[..., Path]
+) -> None:
+    model = json.loads(tokenizer_path.read_text())["model"]
+    path = write_tokenizer(model=model | {"continuing_subword_prefix": "é"})
+    with pytest.raises(DataInvalid, match=r"tokenizer.json: the tokenizers library refuses it"):
+        open_tokenizer(read_tokenizer(path))
+
+
+def test_an_end_of_text_that_is_no_string_is_refused(
+    write_tokenizer: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_tokenizer()
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": []}')
+    with pytest.raises(DataInvalid, match=r"tokenizer_config.json: eos_token \[\] is not a"):
+        read_tokenizer(path)
 
 
 def test_a_missing_tokenizer_is_named(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from pv_trainer.checkpoint import open_checkpoint
 from pv_trainer.epochs import EpochRecord
 from pv_trainer.errors import (
     AprError,
     CheckpointFailed,
+    DeviceUnavailable,
     Divergence,
     InitInvalid,
     Interrupted,
@@ -194,7 +196,7 @@ def test_divergence_stops_the_run_before_the_epoch_counts(
     epochs: int,
 ) -> None:
     patch_losses(monkeypatch, iter(losses))
-    with pytest.raises(Divergence, match=r"\[GATE-TRAIN-005\] epoch"):
+    with pytest.raises(Divergence, match=r"\[GATE-TRAIN-005\] .*run: epoch"):
         train()
     record = read_json(tmp_path / "run" / "run.json")
     assert (record["status"], record["exit_code"]) == ("DIVERGENCE", 20)
@@ -214,6 +216,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException) ->
         (KeyboardInterrupt(), Interrupted),
         (OSError(28, "No space left on device"), CheckpointFailed),
         (NumericalInstability("GATE-TRAIN-007", "x"), NumericalInstability),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried."), DeviceUnavailable),
     ],
 )
 def test_a_run_that_breaks_says_how_in_its_record(
@@ -301,3 +304,103 @@ def test_the_mode_of_torch_is_what_it_was_before(train: Train) -> None:
     train(num_steps=1)
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+
+
+def test_a_defect_of_the_program_is_in_the_record(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, "pv_trainer.training.train_step", ZeroDivisionError("x"))
+    with pytest.raises(ZeroDivisionError):
+        train()
+    record = read_json(tmp_path / "run" / "run.json")
+    assert (record["status"], record["exit_code"]) == ("CRASHED", 1)
+    assert record["error"]["what"] == "ZeroDivisionError: x"
+
+
+def test_a_number_that_is_not_finite_says_where_and_when(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([1.0, 2.0, math.nan])
+    monkeypatch.setattr("pv_trainer.update.clip_gradients", lambda _: next(calls))
+    with pytest.raises(NumericalInstability, match=r"run: after 2 updates, grad_norm is nan"):
+        train()
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "NUMERICAL_INSTABILITY"
+    assert len(read_lines(tmp_path / "run" / "metrics.jsonl")) == 2
+
+
+def test_a_step_0_that_is_not_finite_is_numerical_instability(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pv_trainer.training.window_losses", lambda *_: [1.0, math.inf])
+    with pytest.raises(NumericalInstability, match=r"after 0 updates, train_loss is inf"):
+        train()
+    assert read_json(tmp_path / "run" / "run.json")["exit_code"] == 21
+
+
+def test_a_run_folder_that_can_not_be_made_is_a_failure_of_the_checkpoint(
+    train: Train, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        CheckpointFailed, match=r"CKPT-001.*file/run: cannot be made: .*--run-dir"
+    ):
+        train("file/run")
+
+
+def test_a_run_folder_that_appeared_meanwhile_is_left_alone(
+    train: Train, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(CheckpointFailed, match="cannot be made: File exists"):
+        train()
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_full_disk_leaves_the_epochs_before_it_whole(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *more: Any) -> str:
+        if path.name == "epoch-001.apr":
+            monkeypatch.setattr("pv_trainer.atomic.os.fsync", failing_fsync)
+        return save_apr(path, *more)
+
+    def failing_fsync(_: int) -> None:
+        monkeypatch.undo()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pv_trainer.epochs.save_apr", full)
+    with pytest.raises(CheckpointFailed, match=r"CKPT-001.*epoch-001.apr.*No space left"):
+        train()
+    ckpt = tmp_path / "run" / "ckpt"
+    assert sorted(file.name for file in ckpt.iterdir()) == [
+        *("epoch-000.apr", "epoch-000.metadata.json"),
+    ]
+    load_model(ckpt / "epoch-000.apr")
+    assert read_json(tmp_path / "run" / "run.json")["exit_code"] == 23
+
+
+def test_a_fine_tune_keeps_what_the_init_metadata_says_of_the_model(
+    train: Train, init_path: Path, tmp_path: Path
+) -> None:
+    said = {"chat_template": "{{ x }}", "our_own": [1], "name": "of the init", "step": 7}
+    model, _, _ = load_model(init_path)
+    save_apr(tmp_path / "said.apr", model, said | {"created_at": "2020", "training": 1})
+    train(init=tmp_path / "said.apr", num_steps=1)
+    metadata = open_checkpoint(tmp_path / "run" / "ckpt" / "epoch-000.apr").metadata
+    kept = {key: metadata.get(key) for key in (*said, "created_at")}
+    assert kept == said | {"name": None, "created_at": None}
+    assert metadata["training"]["step"] == 1
+
+
+def test_bfloat16_updates_float32_weights_that_bfloat16_could_not_hold(
+    train: Train, tmp_path: Path, init_path: Path
+) -> None:
+    train(dtype="bfloat16", lr=1e-6, warmup_steps=0, num_steps=1)
+    saved, _, _ = load_model(tmp_path / "run" / "ckpt" / "epoch-000.apr")
+    before, _, _ = load_model(init_path)
+    name = "model.layers.0.mlp.up_proj.weight"
+    weight, start = saved.state_dict()[name], before.state_dict()[name]
+    moved = torch.ne(weight, start)
+    rounded_alike = torch.eq(weight.bfloat16(), start.bfloat16())
+    assert moved.float().mean() > 0.9
+    assert rounded_alike[moved].float().mean() > 0.9

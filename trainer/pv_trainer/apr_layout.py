@@ -290,8 +290,8 @@ def parse_metadata(data: bytes) -> tuple[dict[str, Any], list[str]]:
         metadata = json.loads(
             data.decode(), object_pairs_hook=unique, parse_constant=_refuse_constant
         )
-        # A lone surrogate parses and can then be neither printed nor written again.
-        json.dumps(metadata, ensure_ascii=False).encode()
+        # A lone surrogate or 1e999 parses and can then be neither printed nor written again.
+        json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise LayoutError(f"metadata is not JSON: {error}") from None
     if not isinstance(metadata, dict):

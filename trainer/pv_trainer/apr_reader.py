@@ -72,6 +72,15 @@ def verify(path: Path) -> AprFile:
     return file
 
 
+def check_unchanged(file: AprFile) -> None:
+    """Establish that the file is still the one whose header was read.
+
+    Raises:
+        InitInvalid: INIT-011 it is another one, or was written to.
+    """
+    os.close(_reopen(file))
+
+
 def read_into(file: AprFile, name: str, buffer: memoryview) -> None:
     """Fill `buffer` with the bytes of one tensor, little-endian, row-major.
 

@@ -20,6 +20,12 @@ PRETRAIN_NOTE: Final = (
 )
 
 
+_SMALLEST_VOCABULARY: Final = 257
+"""Every byte, and the end of text."""
+_LARGEST_VOCABULARY: Final = 2**20
+"""The tokenizers library reserves memory for all of it, and aborts if it gets none."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with errors as values of this package."""
 
@@ -141,25 +147,31 @@ def _add_regime(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_budget(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--num-steps", type=_count, default=1000, metavar="N")
-    group.add_argument("--batch-size", type=_positive, default=16, metavar="N")
-    group.add_argument("--seq-length", type=_positive, default=1024, metavar="N")
-    group.add_argument("--steps-per-epoch", type=_positive, default=100, metavar="N")
-    group.add_argument("--grad-accum", type=_positive, default=1, metavar="N")
+    for flag, kind, default, text in (
+        ("--num-steps", _count, 1000, "updates, and where the cosine ends"),
+        ("--batch-size", _positive, 16, "windows per update"),
+        ("--seq-length", _positive, 1024, "tokens per window"),
+        ("--steps-per-epoch", _positive, 100, "updates from checkpoint to checkpoint"),
+        ("--grad-accum", _positive, 1, "parts that a batch is computed in"),
+        ("--seed", _count, 42, "of the data order and of random weights"),
+    ):
+        told = f"{text}; default {default}"
+        group.add_argument(flag, type=kind, default=default, metavar="N", help=told)
     group.add_argument(
         "--val-tokens",
         type=_positive,
         default=8192,
         metavar="N",
-        help="at most, per validation",
+        help="at most, per validation; default 8192",
     )
-    group.add_argument("--seed", type=_count, default=42, metavar="N")
     group.add_argument("--cycle", action="store_true", help="read an exhausted dataset again")
 
 
 def _add_tokenize_train(parser: Parser) -> None:
     _add_input(parser)
-    parser.add_argument("--vocab-size", type=_positive, required=True, metavar="N")
+    parser.add_argument(
+        "--vocab-size", type=_vocabulary, required=True, metavar="N", help="from 257"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the tokenizer.json to write"
     )
@@ -197,6 +209,13 @@ def _count(text: str) -> int:
 
 def _positive(text: str) -> int:
     return _whole_number(text, minimum=1)
+
+
+def _vocabulary(text: str) -> int:
+    value = _whole_number(text, minimum=_SMALLEST_VOCABULARY)
+    if value > _LARGEST_VOCABULARY:
+        raise argparse.ArgumentTypeError(f"{text} is above {_LARGEST_VOCABULARY}")
+    return value
 
 
 def _whole_number(text: str, minimum: int) -> int:

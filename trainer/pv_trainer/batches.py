@@ -40,8 +40,8 @@ class Batch:
 class TokenAccount:
     """Where the tokens of a dataset went: consumed + dropped = total.
 
-    A token is consumed when it has been a target at least once. The dropped ones are those that
-    the budget left unread and those that fill no whole batch.
+    A token is consumed when it was a target in the first pass. The dropped ones are those that
+    the budget left unread and those that filled no whole batch of that pass.
     """
 
     total: int

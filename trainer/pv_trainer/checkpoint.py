@@ -5,6 +5,7 @@ Opening reads headers and metadata only and imports no torch. Nothing is ever un
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pv_trainer import apr_reader, error_ids
@@ -21,6 +22,7 @@ from pv_trainer.errors import InitInvalid
 __all__ = ["Checkpoint", "TensorInfo", "open_checkpoint"]
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
@@ -70,7 +72,7 @@ def _open_apr(path: Path) -> Checkpoint:
         files=(path,),
         warnings=file.warnings,
         read_tensor=lambda name: _read_apr_tensor(file, name),
-        verify_bytes=lambda: _verify_apr(file),
+        verify_bytes=partial(_verify_apr, file, cache(partial(apr_reader.verify, path))),
     )
 
 
@@ -84,8 +86,10 @@ def _read_apr_tensor(file: AprFile, name: str) -> torch.Tensor:
     return tensor
 
 
-def _verify_apr(file: AprFile) -> None:
-    if apr_reader.verify(file.path).identity != file.identity:
+def _verify_apr(file: AprFile, verify_once: Callable[[], AprFile]) -> None:
+    """Sum up the bytes the first time; later on it is enough that the file is the same."""
+    apr_reader.check_unchanged(file)
+    if verify_once().identity != file.identity:
         raise InitInvalid(
             error_ids.INIT_READ, f"{file.path}: the file changed while it was being read"
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pv_trainer import error_ids
 from pv_trainer.arguments import make_parser
 from pv_trainer.errors import AprError, Interrupted, UsageError
-from pv_trainer.exit_status import ExitStatus
+from pv_trainer.exit_status import CRASH_CODE, CRASHED, ExitStatus
 
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from pv_trainer.metrics import StepMetrics
     from pv_trainer.preflight import PretrainOptions
 
-CRASH: Final = 1
-"""The exit code of a defect of this program; every foreseen failure has its own."""
+_PLACE: Final = "run again with --debug for the place"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SystemExit as done:  # --help and --version
             return int(done.code or 0)
         except BrokenPipeError:  # whoever read our stdout has gone; nothing is left to tell
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return CRASH
+            _silence_stdout()
+            return CRASH_CODE
         except (AprError, OSError, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
@@ -53,16 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception as error:  # noqa: BLE001 - the last resort, and it says so
             if debug:
                 traceback.print_exception(error)
-            return _crash(error)
+            return _crash(error, as_json="--json" in arguments)
 
 
 def pretrain(args: argparse.Namespace) -> ExitStatus:
     """`apr pretrain`: train a model, from a checkpoint or from scratch."""
     from pv_trainer.preflight import preflight  # noqa: PLC0415
 
-    plan = preflight(_pretrain_options(args))
     run_dir = args.run_dir or Path("runs") / _run_name()
     _refuse_existing(run_dir)
+    plan = preflight(_pretrain_options(args))
     from pv_trainer.training import run_training  # noqa: PLC0415 - torch, after every check
 
     result = run_training(plan, run_dir, report=_make_report(args, plan.options.num_steps))
@@ -144,7 +143,7 @@ def export(args: argparse.Namespace) -> ExitStatus:
     digests = save_huggingface(
         args.output,
         model,
-        None if info is None else info.files[0],
+        () if info is None else info.files,
         None if info is None else info.eos_id,
     )
     report = {
@@ -180,14 +179,7 @@ def _verb(args: argparse.Namespace) -> Callable[[argparse.Namespace], ExitStatus
 def _pretrain_options(args: argparse.Namespace) -> PretrainOptions:
     from pv_trainer.preflight import PretrainOptions  # noqa: PLC0415
 
-    dataset, val_shard = args.dataset, args.val_shard
-    if dataset is None:
-        from pv_trainer.embedded import build_corpus  # noqa: PLC0415
-
-        corpus = build_corpus(_cache_dir())
-        dataset = corpus.pretrain if args.init is None else corpus.finetune
-        val_shard = corpus.val if val_shard is None else val_shard
-    given = vars(args) | {"dataset": dataset, "val_shard": val_shard}
+    given = vars(args) | {"cache": _cache_dir()}
     names = PretrainOptions.__dataclass_fields__.keys() & given.keys()
     return PretrainOptions(**{name: given[name] for name in names})
 
@@ -218,12 +210,24 @@ def _make_report(
             if terminal:
                 print("\r\x1b[K", end="", file=sys.stderr)
             if not args.json:
-                print(_epoch_text(asdict(event)), flush=True)
+                _say(_epoch_text(asdict(event)))
         elif terminal and event.step % 10 == 0:
             text = f"step {event.step}/{num_steps}, loss {event.train_loss:.4f}"
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     return report
+
+
+def _say(text: str) -> None:
+    """Print a line, if anyone still reads; a run is not lost with its reader."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _silence_stdout()
+
+
+def _silence_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _epoch_text(epoch: dict[str, Any]) -> str:
@@ -254,6 +258,7 @@ def _inspect_text(report: dict[str, Any]) -> str:
     sources = report["sources"] or {}
     for name, value in (report["config"] or {}).items():
         lines.append(f"  {name:24} {value!s:12} {sources[name]}")
+    lines += [f"  warning: {warning}" for warning in report["warnings"]]
     if report["problem"] is not None:
         lines.append(
             f"  not trainable: [{report['problem']['id']}] {report['problem']['what']}"
@@ -271,7 +276,8 @@ def _as_apr_error(error: AprError | OSError | KeyboardInterrupt) -> AprError:
     if isinstance(error, AprError):
         return error
     if isinstance(error, OSError):
-        return UsageError(error_ids.USAGE, str(error))
+        place = error.filename or "input or output"
+        return UsageError(error_ids.USAGE, f"{place}: {error.strerror or error}")
     return Interrupted(error_ids.INTERRUPTED, "a signal ended the command")
 
 
@@ -284,13 +290,14 @@ def _fail(error: AprError, *, as_json: bool) -> int:
     return error.status.code
 
 
-def _crash(error: Exception) -> int:
-    print(
-        f"apr: a defect of this program: {type(error).__name__}: {error}; "
-        "run again with --debug for the place",
-        file=sys.stderr,
-    )
-    return CRASH
+def _crash(error: Exception, *, as_json: bool) -> int:
+    what = f"a defect of this program: {type(error).__name__}: {error}"
+    if as_json:
+        body = {"id": None, "what": what, "remedy": _PLACE}
+        report = {"status": CRASHED, "exit_code": CRASH_CODE, "error": body}
+        print(json.dumps(report), flush=True)
+    print(f"apr: {what}; {_PLACE}", file=sys.stderr)
+    return CRASH_CODE
 
 
 @contextmanager

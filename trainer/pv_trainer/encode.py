@@ -166,7 +166,7 @@ def refuse_content(output: Path) -> None:
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise UsageError(
             error_ids.USAGE,
-            f"--output {output} has content",
+            f"{output} has content",
             "name a folder that does not exist",
         )
 
@@ -292,7 +292,7 @@ def _read_file(path: Path) -> Iterator[Document]:
     if path.suffix == ".parquet":
         raise _unreadable(
             path,
-            "parquet is not read by this version",
+            "parquet is not text",
             "convert it to .jsonl with a text field",
         )
     try:
@@ -304,7 +304,8 @@ def _read_file(path: Path) -> Iterator[Document]:
     if path.suffix != ".jsonl":
         yield make_document(text)
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: JSON strings may hold U+2028 and others of the ends that it knows.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield make_document(_jsonl_text(path, number, line))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pv_trainer import error_ids
@@ -51,6 +52,7 @@ def write_epoch(
     val: ValidationSet,
     validation: Validation,
     facts: Mapping[str, Any],
+    inherited: Mapping[str, Any] = MappingProxyType({}),
 ) -> EpochRecord:
     """Write `epoch-NNN.apr`, read it back, then write `epoch-NNN.metadata.json`.
 
@@ -63,12 +65,14 @@ def write_epoch(
         val: what `validation` was measured on.
         validation: of the model in memory.
         facts: the other fields of `EpochRecord`.
+        inherited: what the checkpoint's metadata keeps of the one that the run started from.
 
     Raises:
         CheckpointFailed: the file cannot be written, does not verify, or evaluates otherwise.
     """
     path = folder / f"epoch-{facts['epoch']:03d}.apr"
-    digest = save_apr(path, model, {"source": "apr pretrain", "training": _provenance(facts)})
+    own = {"source": "apr pretrain", "training": _provenance(facts)}
+    digest = save_apr(path, model, {**inherited, **own})
     verify_epoch(path, model, val, validation)
     record = EpochRecord(
         **facts,

@@ -76,3 +76,22 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         INTERRUPTED: "the run ended by a signal",
     }
 )
+
+REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        INIT_MISSING: "check the path",
+        INIT_FORMAT: "give a .apr file, a .safetensors file or a Hugging Face folder",
+        INIT_METADATA: "take it again from where the model was published, or correct it there",
+        INIT_POPULATION: "give the whole checkpoint of this architecture; nothing was loaded",
+        INIT_READ: "copy the file again from where it came from",
+        ARCH_MATCH: "correct the metadata, or give the checkpoint that it describes",
+        ARCH_FIELD: "add it there, with the value that the model was trained with",
+        ARCH_ENCODER: "give a checkpoint of the Llama or Qwen2 family",
+        DEVICE_GRAMMAR: "use --device cpu, cuda, cuda:0 to cuda:15, or auto",
+        CORPUS_MANIFEST: "correct what is named, or encode the text again",
+        CORPUS_DISJOINT: "encode again with --hold-out, or give another --val-shard",
+        CHECKPOINT: "free the disk or choose another folder; earlier checkpoints are untouched",
+        USAGE: "see --help",
+    }
+)
+"""What to do where a message names nothing more particular."""

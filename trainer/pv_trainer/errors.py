@@ -10,13 +10,14 @@ AprError
 ├── NumericalInstability  21   a loss, a gradient or a weight is not finite
 ├── StreamExhausted       22   the data ended before the budget
 ├── CheckpointFailed      23   a checkpoint could not be written or did not verify
-└── Interrupted           130  a signal; the run can be resumed
+└── Interrupted           130  a signal ended the command
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from pv_trainer.error_ids import REMEDIES
 from pv_trainer.exit_status import ExitStatus
 
 
@@ -26,7 +27,7 @@ class AprError(Exception):
     Args:
         error_id: one of the keys of `error_ids.MEANINGS`; readable as `.id`.
         what: where, what is, and what should be.
-        remedy: what to do, if there is exactly one thing.
+        remedy: what to do; None for what `error_ids.REMEDIES` says of the ID, if anything.
     """
 
     status: ClassVar[ExitStatus] = ExitStatus.USAGE
@@ -35,11 +36,14 @@ class AprError(Exception):
         super().__init__(error_id, what, remedy)
         self.id = error_id
         self.what = what
-        self.remedy = remedy
+        self.remedy = remedy or REMEDIES.get(error_id)
 
     def __str__(self) -> str:
         text = f"[{self.id}] {self.what}"
-        return text if self.remedy is None else f"{text}; {self.remedy}"
+        if self.remedy is None:
+            return text
+        # Below a list of findings the remedy has a line of its own.
+        return f"{text}\n{self.remedy}" if "\n" in self.what else f"{text}; {self.remedy}"
 
 
 class UsageError(AprError):
@@ -91,6 +95,6 @@ class CheckpointFailed(AprError):
 
 
 class Interrupted(AprError):
-    """A signal ended the run."""
+    """A signal ended the command."""
 
     status = ExitStatus.INTERRUPTED

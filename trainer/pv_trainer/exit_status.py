@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+
+CRASHED: Final = "CRASHED"
+CRASH_CODE: Final = 1
+"""A defect of this program; every foreseen failure is a member of ExitStatus."""
 
 
 class ExitStatus(Enum):

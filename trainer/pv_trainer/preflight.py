@@ -6,7 +6,9 @@ dataset, held-out split, budget. The first that fails ends the command.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import logging
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from pv_trainer import error_ids
@@ -27,19 +29,20 @@ from pv_trainer.validation_set import ValidationSet, choose_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pv_trainer.checkpoint import Checkpoint
 
 DTypeName = Literal["float32", "bfloat16"]
 DEFAULT_CONFIG: Final = "tiny-qwen2"
+LOG: Final = logging.getLogger("pv_trainer")
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainOptions:
     """What `apr pretrain` was asked to do; the defaults are those of the command line."""
 
-    dataset: Path
+    dataset: Path | None = None
+    """None for the embedded corpus."""
     val_shard: Path | None = None
     tokenizer: Path | None = None
     init: Path | None = None
@@ -61,6 +64,8 @@ class PretrainOptions:
     compile: bool = False
     horizon: int | None = None
     """Where the cosine ends, if not at `num_steps`; no flag sets it."""
+    cache: Path = Path(".cache")
+    """Where the embedded corpus is, or is built when it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,9 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
     _check_arguments(options)
     device = resolve_device(options.device)
     checkpoint, config, sources = _choose_model(options)
+    options = _name_data(options)
     tokenizer = _check_tokenizer(options, config, from_init=checkpoint is not None)
-    dataset = _open_dataset(options.dataset, tokenizer)
+    dataset = _open_dataset(_training_path(options), tokenizer)
     held_out = _open_dataset(_held_out_path(options), tokenizer)
     check_disjoint(dataset, held_out)
     tool = open_tokenizer(tokenizer)
@@ -185,15 +191,37 @@ def _choose_model(
     checkpoint = open_checkpoint(options.init)
     architecture = read_architecture(checkpoint)
     plan_population(checkpoint, architecture.config)
+    checkpoint.verify()
+    for warning in checkpoint.warnings:
+        LOG.warning("%s: %s", checkpoint.path, warning)
     return checkpoint, architecture.config, architecture.sources
+
+
+def _name_data(options: PretrainOptions) -> PretrainOptions:
+    """The options with a dataset: the embedded corpus, built if need be, if none is named."""
+    if options.dataset is not None:
+        return options
+    from pv_trainer.embedded import build_corpus  # noqa: PLC0415 - only who needs it pays
+
+    corpus = build_corpus(options.cache)
+    return replace(
+        options,
+        dataset=corpus.pretrain if options.init is None else corpus.finetune,
+        val_shard=options.val_shard or corpus.val,
+    )
+
+
+def _training_path(options: PretrainOptions) -> Path:
+    assert options.dataset is not None  # _name_data has seen to it
+    return options.dataset
 
 
 def _check_tokenizer(
     options: PretrainOptions, config: ModelConfig, *, from_init: bool
 ) -> TokenizerInfo:
     if options.tokenizer is None:
-        read_manifest(options.dataset)  # a folder that is no dataset is told so first
-    info = read_tokenizer(options.tokenizer or options.dataset)
+        read_manifest(_training_path(options))  # a folder that is no dataset is told so first
+    info = read_tokenizer(options.tokenizer or _training_path(options))
     check_vocabulary(info, config, from_init=from_init)
     return info
 
@@ -208,6 +236,13 @@ def _open_dataset(path: Path, tokenizer: TokenizerInfo) -> Dataset:
             f"{tokenizer.files[0]} is {tokenizer.digest[:16]}",
             "name the tokenizer that encoded it, or encode again",
         )
+    if manifest.vocab_size != tokenizer.vocab_size:
+        raise DataInvalid(
+            error_ids.CORPUS_MANIFEST,
+            f"{path}: vocab_size is {manifest.vocab_size}, its tokenizer has "
+            f"{tokenizer.vocab_size} ids",
+            "encode the corpus again",
+        )
     if manifest.eos_policy != "none" and manifest.eos_token_id != tokenizer.eos_id:
         raise DataInvalid(
             error_ids.CORPUS_SPECIAL_IDS,
@@ -221,11 +256,11 @@ def _open_dataset(path: Path, tokenizer: TokenizerInfo) -> Dataset:
 def _held_out_path(options: PretrainOptions) -> Path:
     if options.val_shard is not None:
         return options.val_shard
-    inside = options.dataset / "val"
+    inside = _training_path(options) / "val"
     if not inside.is_dir():
         raise DataInvalid(
             error_ids.CORPUS_DISJOINT,
-            f"{options.dataset}: it has no held-out split val and no --val-shard was given",
+            f"{inside.parent}: it has no held-out split val and no --val-shard was given",
             "encode with --hold-out, or name one with --val-shard",
         )
     return inside

@@ -12,6 +12,7 @@ import torch
 from pv_trainer import error_ids
 from pv_trainer.atomic import atomic_file
 from pv_trainer.errors import CheckpointFailed
+from pv_trainer.exit_status import CRASH_CODE, CRASHED
 from pv_trainer.metrics import METRIC_SOURCES
 from pv_trainer.optimizer import nonzero_state_values
 from pv_trainer.schedule import learning_rate
@@ -114,6 +115,16 @@ def describe_failure(error: AprError) -> dict[str, Any]:
         "status": error.status.value,
         "exit_code": error.status.code,
         "error": {"id": error.id, "what": error.what, "remedy": error.remedy},
+    }
+
+
+def describe_crash(error: BaseException) -> dict[str, Any]:
+    """How a run ended that met a defect of this program."""
+    what = f"{type(error).__name__}: {error}"
+    return {
+        "status": CRASHED,
+        "exit_code": CRASH_CODE,
+        "error": {"id": None, "what": what, "remedy": "run again with --debug for the place"},
     }
 
 

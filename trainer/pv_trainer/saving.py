@@ -19,15 +19,23 @@ from pv_trainer.errors import CheckpointFailed, UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pv_trainer.checkpoint import Checkpoint
     from pv_trainer.config import ModelConfig
     from pv_trainer.model import Decoder
 
 HF_ARCHITECTURES: Final = {"qwen2": "Qwen2ForCausalLM", "llama": "LlamaForCausalLM"}
 _UNKNOWN: Final = ("name", "description", "author", "license", "data_source", "data_license")
 """Keys that are always written, null if nobody said."""
+_NOT_INHERITED: Final = frozenset(
+    {
+        *("name", "description", "data_source", "data_license"),
+        *("created_at", "total_size", "quantization", "sharding"),
+    }
+)
+"""What a checkpoint says of its own training and file, and not of what is trained from it."""
 _SPLIT_HALVES: Final = 2
 
 
@@ -53,6 +61,13 @@ def save_apr(path: Path, model: Decoder, extra_metadata: Mapping[str, Any]) -> s
         raise CheckpointFailed(
             error_ids.CHECKPOINT, f"{path}: cannot be written: {error}"
         ) from error
+
+
+def inherited_metadata(checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """What a model that was trained from an .apr file still says: chat template, own keys."""
+    if checkpoint is None or checkpoint.kind != "apr":
+        return {}
+    return {k: v for k, v in checkpoint.metadata.items() if k not in _NOT_INHERITED}
 
 
 def apr_metadata(config: ModelConfig) -> dict[str, Any]:
@@ -106,14 +121,17 @@ def huggingface_config(config: ModelConfig, eos_token_id: int | None) -> dict[st
 
 
 def save_huggingface(
-    folder: Path, model: Decoder, tokenizer: Path | None, eos_token_id: int | None = None
+    folder: Path,
+    model: Decoder,
+    tokenizer: Sequence[Path] = (),
+    eos_token_id: int | None = None,
 ) -> dict[str, str]:
     """Write a Hugging Face directory, whole or not at all.
 
     Args:
         folder: must not exist, or be empty.
         model: its parameters are written in float32.
-        tokenizer: a tokenizer.json to copy in; None leaves it out.
+        tokenizer: the file that becomes tokenizer.json, or vocab.json and merges.txt.
         eos_token_id: for config.json.
 
     Returns:
@@ -146,14 +164,15 @@ def save_huggingface(
 
 
 def _write_files(
-    folder: Path, model: Decoder, tokenizer: Path | None, eos_token_id: int | None
+    folder: Path, model: Decoder, tokenizer: Sequence[Path], eos_token_id: int | None
 ) -> None:
     config = huggingface_config(model.config, eos_token_id)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors = {name: values.cpu() for name, values in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / "tokenizer.json")
+    for file in tokenizer:
+        name = "tokenizer.json" if len(tokenizer) == 1 else file.name
+        shutil.copyfile(file, folder / name)
 
 
 def _sync_and_digest(file: Path) -> str:

@@ -256,9 +256,17 @@ def _check_totals(path: Path, manifest: Manifest) -> None:
 def _read_samples(path: Path, manifest: Manifest) -> tuple[Sample, ...]:
     data = _side_file(path, SAMPLES, manifest.samples_sha256)
     try:
-        return tuple(Sample(**entry) for entry in json.loads(data))
-    except (ValueError, TypeError) as error:
+        return tuple(_parse_sample(entry) for entry in json.loads(data))
+    except (ValueError, TypeError, RecursionError) as error:
         raise _mismatch(path, f"{SAMPLES}: {error}") from error
+
+
+def _parse_sample(entry: object) -> Sample:
+    if not isinstance(entry, dict) or entry.keys() != {"offset", "tokens", "text"}:
+        raise ValueError("an entry is not {offset, tokens, text}")
+    for name, kind in (("offset", int), ("tokens", int), ("text", str)):
+        _checked(name, entry[name], kind)
+    return Sample(**entry)
 
 
 def _side_file(path: Path, name: str, sha256: str) -> bytes:

@@ -48,7 +48,7 @@ def read_tokenizer(path: Path) -> TokenizerInfo:
             the added tokens.
     """
     files = _find_files(path)
-    documents = [file.read_bytes() for file in files]
+    documents = [_read(file) for file in files]
     if files[0].name == "vocab.json":
         vocab, added, unk = _json(files[0], documents[0]), _added_tokens(files[0].parent), None
         normalization = "none"
@@ -86,7 +86,10 @@ def open_tokenizer(info: TokenizerInfo) -> Tokenizer:
             tokenizer.add_special_tokens(list(info.added))
         else:
             tokenizer = Tokenizer.from_file(str(info.files[0]))
-    except Exception as error:
+    except BaseException as error:
+        # The library's panics are no Exceptions.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise _invalid(info.files[0], f"the tokenizers library refuses it: {error}") from error
     # A document that quotes <|endoftext|> would otherwise end there.
     tokenizer.encode_special_tokens = True
@@ -147,7 +150,9 @@ def _parts(
     model = whole.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocab, list):  # a Unigram model lists [token, score]
-        vocab = {pair[0]: n for n, pair in enumerate(vocab) if isinstance(pair, list) and pair}
+        vocab = {
+            str(pair[0]): n for n, pair in enumerate(vocab) if isinstance(pair, list) and pair
+        }
     if not isinstance(model, dict) or not isinstance(vocab, dict) or not vocab:
         raise _invalid(file, "it has no model.vocab")
     entries = whole.get("added_tokens") or []
@@ -159,6 +164,8 @@ def _parts(
     if unk is None and isinstance(model.get("unk_id"), int):
         unk = next((token for token, n in vocab.items() if n == model["unk_id"]), None)
     normalizer = whole.get("normalizer") or {}
+    if not isinstance(unk, str | None) or not isinstance(normalizer, dict):
+        raise _invalid(file, "its unk_token is no string, or its normalizer no object")
     return vocab, added, unk, str(normalizer.get("type", "none"))
 
 
@@ -166,9 +173,9 @@ def _added_tokens(folder: Path) -> dict[str, int]:
     """Added tokens of a vocab.json: added_tokens.json, or added_tokens_decoder."""
     file = folder / "added_tokens.json"
     if file.is_file():
-        return _checked_ids(file, _json(file, file.read_bytes()))
+        return _checked_ids(file, _json(file, _read(file)))
     file = folder / "tokenizer_config.json"
-    entries = _json(file, file.read_bytes()) if file.is_file() else {}
+    entries = _json(file, _read(file)) if file.is_file() else {}
     try:
         return {
             entry["content"]: int(number)
@@ -182,8 +189,10 @@ def _eos_token(file: Path, added: Mapping[str, int]) -> str | None:
     config = file.parent / "tokenizer_config.json"
     if not config.is_file():
         return END_OF_TEXT if END_OF_TEXT in added else None
-    named = _json(config, config.read_bytes()).get("eos_token")
+    named = _json(config, _read(config)).get("eos_token")
     token = named.get("content") if isinstance(named, dict) else named
+    if not isinstance(token, str | None):
+        raise _invalid(config, f"eos_token {token!r} is not a string")
     if token is not None and token not in added:
         raise DataInvalid(
             error_ids.CORPUS_SPECIAL_IDS,
@@ -197,6 +206,13 @@ def _checked_ids(file: Path, ids: dict[str, Any]) -> dict[str, int]:
     if not ids or not all(type(n) is int and n >= 0 for n in ids.values()):
         raise _invalid(file, "its ids are not whole numbers from 0")
     return ids
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _invalid(file, f"it cannot be read: {error.strerror}") from error
 
 
 def _json(file: Path, data: bytes) -> dict[str, Any]:

@@ -17,15 +17,24 @@ from pv_trainer.epochs import EpochRecord, write_epoch
 from pv_trainer.errors import (
     AprError,
     CheckpointFailed,
+    DeviceUnavailable,
     Divergence,
     Interrupted,
+    NumericalInstability,
 )
 from pv_trainer.evaluation import Validation, evaluate, window_losses
 from pv_trainer.exit_status import ExitStatus
 from pv_trainer.init import PopulationReport, build_model, fresh_model
 from pv_trainer.metrics import MetricsLog, StepMetrics
 from pv_trainer.optimizer import make_optimizer, state_digest
-from pv_trainer.run_record import describe_failure, describe_plan, describe_start, write_record
+from pv_trainer.run_record import (
+    describe_crash,
+    describe_failure,
+    describe_plan,
+    describe_start,
+    write_record,
+)
+from pv_trainer.saving import inherited_metadata
 from pv_trainer.schedule import learning_rate
 from pv_trainer.splits import unigram_cross_entropy
 from pv_trainer.stopping import divergence, early_stop
@@ -69,20 +78,22 @@ def run_training(
 
     Raises:
         InitInvalid: the init weights can't be read or are not finite.
+        DeviceUnavailable: the device's memory does not hold the run.
         Divergence, NumericalInstability, StreamExhausted, CheckpointFailed, Interrupted: the
             run was stopped; run.json says so.
     """
-    with _deterministic(plan.device):
+    with _deterministic(plan.device), _enough_memory(plan.device):
         model, population = prepare_model(plan)
-        (run_dir / "ckpt").mkdir(parents=True)
         record = describe_plan(plan, population)
-        write_record(run_dir, record)
         started = clock()
+        _make_folders(run_dir)
         try:
+            write_record(run_dir, record)
             with (run_dir / "metrics.jsonl").open("x", encoding="utf-8") as file:
                 log = MetricsLog(file, torch.device(plan.device))
                 run = _Run(plan, model, run_dir, record, log, clock, report)
-                status = run.to_the_end()
+                with _enough_memory(plan.device):
+                    status = run.to_the_end()
         except KeyboardInterrupt as error:
             stopped = Interrupted(error_ids.INTERRUPTED, f"{run_dir}: a signal ended the run")
             record |= describe_failure(stopped)
@@ -93,6 +104,9 @@ def run_training(
             raise failed from error
         except AprError as error:
             record |= describe_failure(error)
+            raise
+        except BaseException as error:
+            record |= describe_crash(error)
             raise
         else:
             record |= {"status": status.value, "exit_code": status.code}
@@ -131,11 +145,13 @@ class _Run:
             _compile(self.model)
         optimizer = make_optimizer(self.model)
         self.record["fresh"] = describe_start(self.plan, optimizer, self.step)
-        self._record_step_0()
         try:
+            self._record_step_0()
             status = None
             while status is None:
                 status = self._epoch(optimizer)
+        except NumericalInstability as error:
+            raise self._located(error) from error
         finally:
             self._account()
         return status
@@ -145,6 +161,7 @@ class _Run:
         validation = self._validate()
         first = self.plan.train.batch_at(0)
         losses = window_losses(self.model, first.ids_BT, first.targets_BT)
+        check_finite("train_loss", math.fsum(losses))
         self.record["step0"] = {
             "val_loss": validation.loss,
             "val_loss_standard_error": validation.standard_error,
@@ -174,7 +191,14 @@ class _Run:
             "grad_norm_max": largest if self.step else None,
         }
         self._stop_divergence(validation)
-        epoch = write_epoch(self.run_dir / "ckpt", self.model, self.plan.val, validation, facts)
+        epoch = write_epoch(
+            self.run_dir / "ckpt",
+            self.model,
+            self.plan.val,
+            validation,
+            facts,
+            inherited_metadata(self.plan.checkpoint),
+        )
         self.epochs.append(epoch)
         self.record["final"] = asdict(epoch)
         self.report(epoch)
@@ -222,7 +246,12 @@ class _Run:
             losses, mode=self.plan.regime.mode, vocab_size=self.plan.config.vocab_size
         )
         if reason is not None:
-            raise Divergence(error_ids.DIVERGENCE, reason, "lower --lr")
+            what = f"{self.run_dir}: {reason}"
+            raise Divergence(error_ids.DIVERGENCE, what, "lower --lr")
+
+    def _located(self, error: NumericalInstability) -> NumericalInstability:
+        what = f"{self.run_dir}: after {self.step} updates, {error.what}"
+        return NumericalInstability(error.id, what, error.remedy)
 
     def _status_after(self, validation: Validation) -> ExitStatus | None:
         target = self.plan.regime.target_val_loss
@@ -244,6 +273,32 @@ class _Run:
     def _account(self) -> None:
         self.record["tokens"] = asdict(self.plan.train.account(self.step))
         self.record["steps"] = self.step
+
+
+def _make_folders(run_dir: Path) -> None:
+    try:
+        run_dir.parent.mkdir(parents=True, exist_ok=True)
+        run_dir.mkdir()
+        (run_dir / "ckpt").mkdir()
+    except OSError as error:
+        raise CheckpointFailed(
+            error_ids.CHECKPOINT,
+            f"{run_dir}: cannot be made: {error.strerror}",
+            "name a new folder, in a place that can be written to, with --run-dir",
+        ) from error
+
+
+@contextmanager
+def _enough_memory(device: str) -> Iterator[None]:
+    """Tell a full device from a defect."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceUnavailable(
+            error_ids.DEVICE_UNAVAILABLE,
+            f"{device}: its memory does not hold the run: {str(error).partition('.')[0]}",
+            "lower --batch-size or --seq-length, or raise --grad-accum",
+        ) from error
 
 
 def _compile(model: Decoder) -> None:
