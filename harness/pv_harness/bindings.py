@@ -2,7 +2,8 @@
 
 Nothing is imported, so that a check that needs a GPU, or an evil one, can be listed anywhere.
 What a syntax tree can't show is refused instead of guessed: the marker's argument is a literal
-ID, and the marker stands on a test function, on a Test class, or in a `pytestmark`.
+ID, and the marker stands on a test function, on a Test class, or in a `pytestmark`. So is what
+pytest would pass over in silence: a second ID, a function that a later one of its name hides.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 MARKER = "falsifies"
 _MAX_SIZE_BYTES = 4 << 20
 _NOT_CHECKS = frozenset({"conftest.py"})
+_NOT_IN_NODE_IDS = ("[", "::")
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One test function bound to one falsifier; a function with two markers is two checks.
+    """One test function bound to one falsifier: one check, one ID.
 
     Attributes:
         falsifier_id: the ID that its marker names.
@@ -120,6 +122,14 @@ def _scan_file(path: Path, name: str) -> Bindings:
     return read_checks(data, name) if MARKER.encode() in data else Bindings((), ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """The first definition of a name in one scope."""
+
+    line: int
+    holds_checks: bool
+
+
 @dataclass(slots=True)
 class _Scan:
     path: str
@@ -139,6 +149,7 @@ class _Scan:
                 self._report(
                     "PV033", f"a {MARKER} marker where it can't be read; {where}", node
                 )
+        self._judge_path()
         return Bindings(tuple(self.checks), tuple(self.problems))
 
     def _find_aliases(self) -> Iterator[str]:
@@ -156,15 +167,28 @@ class _Scan:
         self, body: Sequence[ast.stmt], classes: tuple[str, ...], outer: tuple[str, ...]
     ) -> None:
         outer = (*outer, *self._pytestmark(body))
+        defined: dict[str, _Definition] = {}
         for node in statements_of(body):
+            if not isinstance(node, ast.ClassDef | _Function):
+                continue
+            count = len(self.checks)
             if isinstance(node, ast.ClassDef):
-                own = tuple(self._read_markers(node.decorator_list))
-                names = (*classes, node.name)
-                if own and not _are_collected(names):
-                    self._report_uncollected(names, node)
-                self._visit(node.body, names, (*outer, *own))
-            elif isinstance(node, _Function):
+                self._visit_class(node, classes, outer)
+            else:
                 self._add(node, classes, outer)
+            holds_checks = len(self.checks) > count
+            first = defined.setdefault(node.name, _Definition(node.lineno, holds_checks))
+            if node.lineno != first.line and (holds_checks or first.holds_checks):
+                self._report_hidden((*classes, node.name), first.line, node)
+
+    def _visit_class(
+        self, node: ast.ClassDef, classes: tuple[str, ...], outer: tuple[str, ...]
+    ) -> None:
+        own = tuple(self._read_markers(node.decorator_list))
+        names = (*classes, node.name)
+        if own and not _are_collected(names):
+            self._report_uncollected(names, node)
+        self._visit(node.body, names, (*outer, *own))
 
     def _pytestmark(self, body: Sequence[ast.stmt]) -> Iterator[str]:
         for node in statements_of(body):
@@ -204,7 +228,10 @@ class _Scan:
                 self._report_uncollected(names, node)
             return
         node_id = "::".join((self.path, *names))
-        for identity in dict.fromkeys((*outer, *own)):
+        identities = tuple(dict.fromkeys((*outer, *own)))
+        if len(identities) > 1:
+            self._report_ambiguous(names, identities, node)
+        for identity in identities:
             check = Check(identity, self.path, node.lineno, ".".join(names), node_id)
             self.checks.append(check)
 
@@ -222,6 +249,29 @@ class _Scan:
     def _report_uncollected(self, names: tuple[str, ...], node: ast.stmt) -> None:
         rule = "pytest collects test functions, alone or in Test classes"
         self._report("PV034", f"{'.'.join(names)} is marked but never collected; {rule}", node)
+
+    def _report_ambiguous(
+        self, names: tuple[str, ...], identities: tuple[str, ...], node: ast.stmt
+    ) -> None:
+        listed = " and ".join(map(repr, identities))
+        rule = "one check judges one claim; write one test for each"
+        self._report("PV037", f"{'.'.join(names)} is bound to {listed}; {rule}", node)
+
+    def _report_hidden(self, names: tuple[str, ...], first: int, node: ast.stmt) -> None:
+        what = f"{'.'.join(names)} is defined on line {first} and again on line {node.lineno}"
+        rule = "Python keeps the last one alone; give each a name of its own"
+        self._report("PV038", f"{what}; {rule}", node)
+
+    def _judge_path(self) -> None:
+        found = [text for text in _NOT_IN_NODE_IDS if text in self.path]
+        if self.checks and found:
+            what = (
+                f"the file's path holds {found[0]!r}, which ends the path in a pytest node ID"
+            )
+            place = (min(check.line for check in self.checks), 1)
+            self.problems.append(
+                Problem(self.path, *place, "PV039", f"{what}; rename the file or its folder")
+            )
 
     def _report(self, code: str, message: str, node: ast.expr | ast.stmt) -> None:
         place = (node.lineno, node.col_offset + 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,29 +41,48 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     With --debug they are raised.
     """
-    parser = make_parser()
-    args = parser.parse_args(argv)
+    args = make_parser().parse_args(argv)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        return int(args.run(args))
-    except ContractError as error:
-        if args.debug:
-            raise
-        print(error, file=sys.stderr)
-        count = len(error.problems)
-        print(f"pv: {count} problems in the contracts; nothing was judged", file=sys.stderr)
-        return int(error.exit_code)
-    except PvError as error:
-        if args.debug:
-            raise
-        print(f"pv: {error}", file=sys.stderr)
-        return int(error.exit_code)
+        code = int(args.run(args))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("pv: interrupted; what was not yet stored is not stored", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone: nobody is left to tell.
-        sys.stderr.close()
-        return int(ExitCode.INFRASTRUCTURE)
+    except Exception as error:
+        if args.debug:
+            raise
+        return int(_tell(error))
+    return code
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(error: Exception) -> ExitCode:
+    """Print an error for people, and choose the exit code that it means."""
+    if isinstance(error, ContractError):
+        count = len(error.problems)
+        noun = "problem" if count == 1 else "problems"
+        print(error, file=sys.stderr)
+        print(f"pv: {count} {noun} in the contracts; nothing was judged", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, PvError):
+        print(f"pv: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone: nobody is left to tell, not at exit either.
+        sys.stdout = io.StringIO()
+        return ExitCode.INFRASTRUCTURE
+    what = f"{type(error).__name__}: {error}"
+    print(f"pv: a defect of pv itself, or of this machine: {what}", file=sys.stderr)
+    print("pv: --debug shows where; nothing more was judged", file=sys.stderr)
+    return ExitCode.INFRASTRUCTURE
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -281,7 +302,7 @@ class _Reporter:
     def plan(self, phase: str, count: int) -> None:
         """Begin a phase of `count` results."""
         self._seen, self._planned = set(), count
-        self._say(f"{count} {phase}")
+        self._say(f"{phase}: {count}")
 
     def check(self, record: CheckRecord) -> None:
         """One check has ended."""

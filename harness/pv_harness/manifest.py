@@ -115,25 +115,44 @@ def build_manifest(
 
 
 def find_changes(
-    manifest: Manifest, falsifier: Falsifier, checks: Sequence[Check], tree: SourceTree
+    manifest: Manifest,
+    falsifier: Falsifier,
+    checks: Sequence[Check],
+    tree: SourceTree,
+    inputs_root: Path | None = None,
 ) -> tuple[Change, ...]:
     """Every entry that differs from the tree as it is now; none means that it is fresh.
 
-    An untouched file is recognised by its bytes alone. Only when a source did change are the
-    imports followed again, since only then can a file have joined the closure.
+    An untouched file is recognised by its bytes alone. Imports are followed again only when a
+    source did change, or a new file takes the name of a known module or stands above a check:
+    only then can a file have joined the closure.
     """
     changes = [
         change
         for entry in manifest.entries
-        if (change := _change_of(entry, falsifier, checks, tree)) is not None
+        if (change := _change_of(entry, falsifier, checks, tree, inputs_root)) is not None
     ]
     known = {entry.name for entry in manifest.entries if entry.kind is EntryKind.SOURCE}
-    if _bytes_differ(manifest, tree):
+    if _bytes_differ(manifest, tree) or _has_newcomers(known, checks, tree):
         for path in _source_files(falsifier, checks, tree, ()):
             name = _relative(path, tree.root)
             if name not in known:
                 changes.append(Change(EntryKind.SOURCE, name, "joined the sources"))
     return tuple(changes)
+
+
+def _has_newcomers(known: set[str], checks: Sequence[Check], tree: SourceTree) -> bool:
+    """True if a conftest appeared, or a module's name now means another file."""
+    conftests = {c for check in checks for c in _conftests(tree.root / check.path, tree.root)}
+    if any(_relative(path, tree.root) not in known for path in conftests):
+        return True
+    for name in known:
+        path = tree.root / name
+        module = tree.module_name(path)
+        found = tree.find_module(module) if module else None
+        if found is not None and found != path:
+            return True
+    return False
 
 
 def digest_path(path: Path) -> str:
@@ -159,7 +178,11 @@ def input_digests(manifest: Manifest) -> dict[str, dict[str, str]]:
 
 
 def _change_of(
-    entry: Entry, falsifier: Falsifier, checks: Sequence[Check], tree: SourceTree
+    entry: Entry,
+    falsifier: Falsifier,
+    checks: Sequence[Check],
+    tree: SourceTree,
+    inputs_root: Path | None,
 ) -> Change | None:
     match entry.kind:
         case EntryKind.CLAIM:
@@ -171,7 +194,7 @@ def _change_of(
         case EntryKind.SOURCE:
             return _source_change(entry, tree)
         case EntryKind.INPUT:
-            return _input_change(entry, tree.root)
+            return _input_change(entry, inputs_root or tree.root)
 
 
 def _source_change(entry: Entry, tree: SourceTree) -> Change | None:

@@ -81,7 +81,7 @@ def holds(bound: Bound, value: Scalar) -> bool:
         case Comparator.NE:
             return value != threshold
         case _:
-            return numbers and _ordered(bound.comparator, float(value), float(threshold))
+            return numbers and _ordered(bound.comparator, value, threshold)
 
 
 def judge(
@@ -107,6 +107,8 @@ def plain_value(value: Any) -> Scalar:
     """
     if hasattr(value, "item") and not isinstance(value, (bool, int, float, str)):
         value = value.item()
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        raise TypeError("a measured integer has at most 300 digits, this one has more")
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(
             f"a measurement is a bool, a number or a string, this is {type(value).__name__}"
@@ -114,14 +116,20 @@ def plain_value(value: Any) -> Scalar:
     return value
 
 
+_LARGEST_INTEGER = 10**300
+"""Still a float, so that it has a margin."""
+
+
 def _is_number(value: Scalar) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _ordered(comparator: Comparator, value: float, threshold: float) -> bool:
-    return {
+def _ordered(comparator: Comparator, value: Any, threshold: Any) -> bool:
+    # Python compares an int with a float exactly, however large the int is.
+    verdicts: dict[Comparator, bool] = {
         Comparator.LT: value < threshold,
         Comparator.LE: value <= threshold,
         Comparator.GT: value > threshold,
         Comparator.GE: value >= threshold,
-    }[comparator]
+    }
+    return verdicts[comparator]

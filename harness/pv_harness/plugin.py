@@ -9,6 +9,7 @@ contracts, and prints the scoreboard in the summary.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pv_harness.errors import PvError
 from pv_harness.measuring.plan import PLAN_VARIABLE, read_plan
+from pv_harness.measuring.record import write_collected
 from pv_harness.measuring.session import CheckSession, Reached
 
 
@@ -41,15 +44,25 @@ def pytest_configure(config: pytest.Config) -> None:
         _begin(config, read_plan(Path(file)))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make the plan from the project's contracts, where checks run without a runner."""
-    if _SESSION not in config.stash and any(falsifier_of(item) for item in items):
+    """Note what was collected before anything is deselected, so that what is left out shows.
+
+    Where checks run without a runner, make the plan from the project's contracts.
+    """
+    checks = [item.nodeid for item in items if falsifier_of(item)]
+    if checks and _SESSION not in config.stash:
         from pv_harness.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
 
         config.stash[_OWN_PLAN] = True
-        record_dir = Path(tempfile.mkdtemp(prefix="pv-records-"))
-        _begin(config, make_own_plan(config.rootpath, record_dir))
+        folder = Path(tempfile.mkdtemp(prefix="pv-records-"))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        try:
+            _begin(config, make_own_plan(config.rootpath, folder))
+        except PvError as error:
+            raise pytest.UsageError(str(error)) from error
+    if checks:
+        write_collected(config.stash[_SESSION].plan.record_dir, checks)
 
 
 def falsifier_of(item: pytest.Item) -> str | None:
@@ -69,7 +82,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     falsifier_id = falsifier_of(item)
     if session is None or falsifier_id is None:
         return (yield)
-    session.begin(item.nodeid, falsifier_id, getattr(item, "fixturenames", ()))
+    session.begin(item.nodeid, falsifier_id, _fixtures_of(item))
     try:
         return (yield)
     finally:
@@ -132,7 +145,7 @@ def pytest_fixture_setup(
     session = request.config.stash.get(_SESSION, None)
     if session is None:
         return (yield)
-    with session.setting_up(fixturedef.argname):
+    with session.setting_up(_fixture_key(fixturedef)):
         return (yield)
 
 
@@ -186,6 +199,17 @@ def shared_cli(
         return session.run_shared(tuple(str(a) for a in args), **options)
 
     return run
+
+
+def _fixture_key(fixturedef: pytest.FixtureDef[Any]) -> str:
+    return f"{fixturedef.baseid}::{fixturedef.argname}"
+
+
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    """The fixtures that a check uses, each with where it is defined: names alone collide."""
+    definitions = getattr(item, "_fixtureinfo", None)
+    found = definitions.name2fixturedefs.values() if definitions is not None else ()
+    return [_fixture_key(definition) for several in found for definition in several]
 
 
 def _begin(config: pytest.Config, plan: Plan) -> None:

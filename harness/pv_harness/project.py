@@ -39,6 +39,15 @@ class Project:
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     preload: tuple[str, ...] = ("pytest",)
 
+    @property
+    def import_roots(self) -> tuple[Path, ...]:
+        """The source roots, and the folders of checks that pytest puts beside them.
+
+        pytest imports a check that lies in no package from its own folder, and so its helpers.
+        """
+        loose = (path for path in self.checks if not (path / "__init__.py").exists())
+        return (*self.source_roots, *(p for p in loose if p not in self.source_roots))
+
     def relative(self, path: Path) -> str:
         """A path as pv prints and stores it: relative to the root where it lies below it."""
         try:
@@ -110,12 +119,14 @@ def _words(table: Mapping[str, Any], name: str, file: Path) -> tuple[str, ...]:
         raise UsageError(
             f"{file}: [tool.pv] {name} should be a list of strings, it is {value!r}"
         )
+    if any("\0" in item for item in value):
+        raise UsageError(f"{file}: [tool.pv] {name} holds a NUL character")
     return tuple(value)
 
 
 def _text(table: Mapping[str, Any], name: str, default: str, file: Path) -> str:
     value = table.get(name, default)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value:
         raise UsageError(f"{file}: [tool.pv] {name} should be a path, it is {value!r}")
     return value
 

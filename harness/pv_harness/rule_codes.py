@@ -179,9 +179,27 @@ _ALL = (
     ),
     RuleCode(
         "PV036",
-        "An entry point does not exist",
-        "`reached` names a module or a top-level function that is not there.",
-        "Correct the name; it has the form module:function.",
+        "An entry point does not exist or can't be watched",
+        "`reached` names no top-level function, or one that a decorator wraps.",
+        "Name a plain function, in the form module:function.",
+    ),
+    RuleCode(
+        "PV037",
+        "A check is bound to two claims",
+        "pytest reads the closest marker; the other claim would be judged by nothing.",
+        "Write one test for each claim.",
+    ),
+    RuleCode(
+        "PV038",
+        "A check is defined twice under one name",
+        "Python keeps the last definition, so that the first is never run.",
+        "Give each a name of its own.",
+    ),
+    RuleCode(
+        "PV039",
+        "The path of a file of checks can't stand in a node ID",
+        "In a node ID, `[` begins the parameters and `::` begins the function.",
+        "Rename the file or its folder.",
     ),
     RuleCode(
         "PV040",
@@ -266,6 +284,12 @@ _ALL = (
         "One planted change under two names",
         "It would be counted twice.",
         "Remove one, or plant another change.",
+    ),
+    RuleCode(
+        "PV058",
+        "A planted change outside the subject",
+        "A change to the checks, or to a file that no covered module imports, shows nothing.",
+        "Plant it in a covered module or in what one imports, or correct `covers`.",
     ),
 )
 

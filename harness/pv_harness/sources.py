@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes
+from pv_harness.syntax import SYNTAX_ERRORS
 
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class SourceTree:
     def _parse(self, path: Path, data: bytes) -> SourceFile:
         try:
             tree = ast.parse(data)
-        except (SyntaxError, ValueError):
+        except SYNTAX_ERRORS:
             return SourceFile(path, digest_bytes(data), digest_bytes(data), ())
         package = self._package_of(path)
         imports = tuple(sorted(set(_imported_names(tree, package))))
@@ -140,19 +141,39 @@ def syntax_digest(tree: ast.AST) -> str:
     return state.hexdigest()
 
 
-def _spell(node: object) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    """A value whose spelling stands in the middle of another's."""
+
+    value: object
+
+
+def _spell(tree: ast.AST) -> Iterator[str]:
+    # A stack of our own: a sum of a thousand terms is as many levels deep.
+    open_values = [_parts(tree)]
+    while open_values:
+        part = next(open_values[-1], None)
+        if part is None:
+            open_values.pop()
+        elif isinstance(part, _Inner):
+            open_values.append(_parts(part.value))
+        else:
+            yield part
+
+
+def _parts(node: object) -> Iterator[str | _Inner]:
     if isinstance(node, ast.AST):
         yield f"({type(node).__name__}"
         for name in node._fields:
             value = getattr(node, name, None)
             if value is not None and value != []:
                 yield f" {name}="
-                yield from _spell(value)
+                yield _Inner(value)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for item in node:
-            yield from _spell(item)
+            yield _Inner(item)
             yield ","
         yield "]"
     else:

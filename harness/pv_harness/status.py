@@ -7,7 +7,7 @@ same fingerprint, and no record at it is red. Nothing here reads a file or a clo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -145,13 +145,27 @@ def derive_status(
     if not bound:
         cure = f'write a check marked @pytest.mark.falsifies("{falsifier.id}")'
         return Status(StatusKind.UNBOUND, ceiling, why="no check is bound to it", cure=cure)
-    fresh = sorted((a.record for a in runs if not a.changes), key=_newest_last, reverse=True)
+    judged = (_judged_again(falsifier, a.record) for a in runs if not a.changes)
+    fresh = sorted(judged, key=_newest_last, reverse=True)
     verdict = _red_or_absent(falsifier, fresh, runs, patches)
     if verdict is not None:
         kind, detail, why, cure, record, level = verdict
         return Status(kind, ceiling, level, detail, why, cure, potency, record=record)
     passed = [r for r in fresh if r.verdict is Verdict.PASSED]
     return _status_of_passed(falsifier, passed, potency, patches)
+
+
+def _judged_again(falsifier: Falsifier, record: RunRecord) -> RunRecord:
+    """The record with the verdict that its own measurements bear out."""
+    judgements, unmeasured = judge(falsifier.bounds, record.measurements)
+    broken = [j for j in judgements if not j.holds]
+    if record.verdict is not Verdict.PASSED or not (broken or unmeasured):
+        return record
+    if broken:
+        metrics = tuple(sorted({j.bound.metric for j in broken}))
+        return replace(record, verdict=Verdict.FAILED, broken=metrics, reason=str(broken[0]))
+    reason = f"passed, but {unmeasured[0].metric} was never measured"
+    return replace(record, verdict=Verdict.ERROR, reason=reason)
 
 
 def measure_potency(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> Potency:

@@ -57,10 +57,3 @@ def statements_of(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from statements_of([*node.body, *handlers, *node.orelse, *node.finalbody])
             case _:
                 pass
-
-
-def top_level_functions(tree: ast.Module) -> frozenset[str]:
-    """Names of the functions that a module defines in its own scope."""
-    return frozenset(
-        node.name for node in statements_of(tree.body) if isinstance(node, FunctionNode)
-    )

@@ -24,7 +24,7 @@ from pv_harness.validation import load_contracts
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pv_harness.bindings import Check
@@ -60,6 +60,8 @@ class Declared:
     project: Project
     contracts: tuple[Contract, ...]
     checks: dict[str, tuple[Check, ...]]
+    configuration: Mapping[str, str]
+    """Contract path -> digest of its bytes, as they were read."""
 
 
 def read_declared(project: Project) -> Declared:
@@ -72,7 +74,9 @@ def read_declared(project: Project) -> Declared:
     by_id: dict[str, tuple[Check, ...]] = {}
     for check in checks:
         by_id[check.falsifier_id] = (*by_id.get(check.falsifier_id, ()), check)
-    return Declared(project, contracts, by_id)
+    paths = sorted({str(contract.path) for contract in contracts})
+    configuration = {path: digest_file(project.root / path) for path in paths}
+    return Declared(project, contracts, by_id, configuration)
 
 
 def read_board(declared: Declared, extra_runs: Sequence[RunRecord] = ()) -> Scoreboard:
@@ -92,7 +96,7 @@ def read_board(declared: Declared, extra_runs: Sequence[RunRecord] = ()) -> Scor
         declared.checks,
         [*(r for s in statements for r in s.runs), *extra_runs],
         [p for s in statements for p in s.patches],
-        SourceTree(project.root, project.source_roots),
+        SourceTree(project.root, project.import_roots),
     )
 
 
@@ -171,7 +175,8 @@ def write_reports(project: Project, board: Scoreboard, now_s: float) -> None:
             ("scoreboard.md", render_markdown(board, now_s=now_s)),
             ("scoreboard.json", render_json(board, now_s=now_s)),
         ):
-            write_atomically(project.reports / name, text.encode())
+            data = text.encode("utf-8", "backslashreplace")
+            write_atomically(project.reports / name, data)
     except OSError as error:
         raise InfrastructureError(
             f"{project.reports}: reports can't be written ({error.strerror})"
@@ -229,7 +234,9 @@ def _workbench(declared: Declared, falsifiers: Sequence[Falsifier]) -> Workbench
     devices = find_devices()
     runnable = [f for f in falsifiers if blocked_by(f, devices) is None]
     inputs = prepare_inputs(declared.project, needed_inputs(runnable))
-    return Workbench(declared.project, declared.contracts, declared.checks, inputs)
+    return Workbench(
+        declared.project, declared.contracts, declared.checks, inputs, declared.configuration
+    )
 
 
 def _store(
@@ -239,14 +246,12 @@ def _store(
     patches: tuple[PatchRecord, ...],
     started_s: float,
 ) -> str:
-    project = bench.project
-    paths = {str(contract.path) for contract in bench.contracts}
     statement = RunStatement(
         planned=planned,
-        configuration={path: digest_file(project.root / path) for path in sorted(paths)},
+        configuration=bench.configuration,
         runs=runs,
         patches=patches,
         started_s=started_s,
         pv_version=__version__,
     )
-    return append_statement(project.evidence, statement)
+    return append_statement(bench.project.evidence, statement)

@@ -93,20 +93,93 @@ def test_functions_methods_and_coroutines_can_be_marked() -> None:
     ]
 
 
-def test_one_function_can_attack_several_claims_and_one_claim_have_several_checks() -> None:
+def test_one_claim_can_have_several_checks() -> None:
     source = """
         import pytest
         @pytest.mark.falsifies("A-001")
-        @pytest.mark.falsifies("A-002")
+        @pytest.mark.falsifies("A-001")
         def test_x(): ...
         @pytest.mark.falsifies("A-001")
         def test_y(): ...
         """
     assert bound_in(source) == [
         ("A-001", "checks/a.py::test_x"),
-        ("A-002", "checks/a.py::test_x"),
         ("A-001", "checks/a.py::test_y"),
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '@pytest.mark.falsifies("A-001")\n@pytest.mark.falsifies("A-002")\ndef {}',
+        'pytestmark = pytest.mark.falsifies("A-001")\n@pytest.mark.falsifies("A-002")\ndef {}',
+        (
+            '@pytest.mark.falsifies("A-001")\nclass TestA:\n'
+            '    pytestmark = pytest.mark.falsifies("A-002")\n    def {}'
+        ),
+    ],
+)
+def test_a_check_bound_to_two_claims_is_refused(source: str) -> None:
+    (problem,) = problems_in(PYTEST + source.format("test_x(): ..."))
+    assert ": PV037 " in problem
+    assert problem.endswith(
+        "test_x is bound to 'A-001' and 'A-002'; one check judges one claim; "
+        "write one test for each"
+    )
+
+
+@pytest.mark.parametrize("markers", [(True, True), (True, False), (False, True)])
+def test_a_check_that_a_later_definition_hides_is_refused(markers: tuple[bool, bool]) -> None:
+    first, second = ('@pytest.mark.falsifies("A-001")\n' if m else "\n" for m in markers)
+    source = f"{PYTEST}{first}def test_x(): ...\n{second}def test_x(): ...\n"
+    assert problems_in(source) == [
+        (
+            "a.py:5:1: PV038 test_x is defined on line 3 and again on line 5; "
+            "Python keeps the last one alone; give each a name of its own"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (
+            "class TestA:\n    {0}\n    def test_x(self): ...\n    def test_x(self): ...",
+            "TestA.test_x",
+        ),
+        ("class TestA:\n    {0}\n    def test_x(self): ...\nclass TestA:\n    y = 1", "TestA"),
+        ("if a:\n    {0}\n    def test_x(): ...\nelse:\n    def test_x(): ...", "test_x"),
+    ],
+)
+def test_a_check_is_hidden_in_classes_and_branches_too(source: str, name: str) -> None:
+    (problem,) = problems_in(PYTEST + source.format('@pytest.mark.falsifies("A-001")'))
+    assert f"PV038 {name} is defined on line " in problem
+
+
+def test_one_name_in_two_classes_and_helpers_defined_twice_are_no_problem() -> None:
+    source = """
+        import pytest
+        class TestA:
+            @pytest.mark.falsifies("A-001")
+            def test_x(self): ...
+        class TestB:
+            @pytest.mark.falsifies("A-001")
+            def test_x(self): ...
+        def make(): ...
+        def make(): ...
+        """
+    assert len(bound_in(source)) == 2
+
+
+@pytest.mark.parametrize("name", ["a[1].py", "x::y.py", "deep[/a.py"])
+def test_a_path_that_no_node_id_can_hold_is_refused(project: Project, name: str) -> None:
+    file = project.root / "checks" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("x = 'no falsifies marker here'\n")
+    assert len(find_checks(project)) == 1
+    file.write_text((project.root / "checks" / "sums.py").read_text())
+    with pytest.raises(ContractError, match=r"7:1: PV039 the file's path holds '(\[|::)'"):
+        find_checks(project)
 
 
 def test_an_alias_of_the_marker_is_understood() -> None:
@@ -137,18 +210,29 @@ def test_pytestmark_binds_every_test_of_its_scope() -> None:
         def test_x(): ...
         def no_check(): ...
         class TestGroup:
-            pytestmark = pytest.mark.falsifies("A-002")
+            pytestmark = pytest.mark.falsifies("A-001")
             def test_y(self): ...
-        @pytest.mark.falsifies("A-003")
-        class TestMarked:
-            @pytest.mark.falsifies("A-001")
-            def test_z(self): ...
         """
     assert bound_in(source) == [
         ("A-001", "checks/a.py::test_x"),
         ("A-001", "checks/a.py::TestGroup::test_y"),
+    ]
+
+
+def test_a_mark_on_a_class_binds_its_tests_alone() -> None:
+    source = """
+        import pytest
+        def test_x(): ...
+        class TestGroup:
+            pytestmark = pytest.mark.falsifies("A-002")
+            def test_y(self): ...
+        @pytest.mark.falsifies("A-003")
+        class TestMarked:
+            @pytest.mark.falsifies("A-003")
+            def test_z(self): ...
+        """
+    assert bound_in(source) == [
         ("A-002", "checks/a.py::TestGroup::test_y"),
-        ("A-001", "checks/a.py::TestMarked::test_z"),
         ("A-003", "checks/a.py::TestMarked::test_z"),
     ]
 
@@ -292,6 +376,10 @@ def test_a_folder_that_can_not_be_listed_is_an_error(
 
 @given(st.lists(st.from_regex(r"[A-Z]{1,3}-[0-9]{3}", fullmatch=True), unique=True, max_size=5))
 def test_every_literal_id_is_found_once(identities: list[str]) -> None:
-    markers = "".join(f"@pytest.mark.falsifies({identity!r})\n" for identity in identities)
-    bindings = read_checks(f"{markers}def test_x(): ...\n".encode(), "a.py")
+    source = "".join(
+        f"@pytest.mark.falsifies({identity!r})\ndef test_{number}(): ...\n"
+        for number, identity in enumerate(identities)
+    )
+    bindings = read_checks(source.encode(), "a.py")
+    assert bindings.problems == ()
     assert sorted(check.falsifier_id for check in bindings.checks) == sorted(identities)

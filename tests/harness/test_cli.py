@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+
+ROOT = Path(__file__).resolve().parents[2]
 
 if TYPE_CHECKING:
     from tests.harness.conftest import Toy
@@ -233,3 +240,158 @@ def test_a_plain_pytest_is_red_where_a_bound_is_broken(toy: Toy) -> None:
 def test_the_help_names_every_exit_code(toy: Toy) -> None:
     text = toy.pv("--help").stdout
     assert all(f"\n  {code}  " in text for code in range(5))
+
+
+def test_an_input_below_the_project_survives_the_scratch_copy(toy: Toy) -> None:
+    toy.edit(
+        "pyproject.toml",
+        "[tool.pytest",
+        '[tool.pv.inputs]\npair = ["python", "make.py"]\n[tool.pytest',
+    )
+    toy.write("make.py", 'import json\nprint(json.dumps({"parts": {"x": ".cache/x.bin"}}))\n')
+    toy.write(".cache/x.bin", "1")
+    toy.edit("contracts/toy-v1.yaml", "  bounds:", "  inputs: [pair]\n  bounds:")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert status(toy) == "INTEGRATION/INTEGRATION"
+    toy.write(".cache/x.bin", "2")
+    assert status(toy) == "STALE(was INTEGRATION, because input pair.x changed (.cache/x.bin))"
+
+
+def test_a_parameter_set_that_is_left_out_is_no_pass(toy: Toy) -> None:
+    toy.edit(
+        "checks/test_toy.py",
+        "\n\n@pytest",
+        '\n\n@pytest.mark.parametrize("n", [5, 6])\n@pytest',
+    )
+    toy.edit("checks/test_toy.py", "(measure, cli)", "(measure, cli, n)")
+    toy.edit("checks/test_toy.py", "int(done.stdout)", "int(done.stdout) + n - 5")
+    toy.edit("pyproject.toml", "filterwarnings", 'addopts = ["-k", "5"]\nfilterwarnings')
+    done = toy.pv("run")
+    assert done.returncode == 4
+    assert "never run" in " ".join(done.stdout.split())
+
+
+def test_a_value_measured_in_the_teardown_is_judged_too(toy: Toy) -> None:
+    toy.edit(
+        "checks/test_toy.py",
+        "\n\n@pytest.mark.falsifies",
+        "\n\n@pytest.fixture\ndef late(measure):\n    yield\n    measure('sum', 777)\n\n\n"
+        "@pytest.mark.falsifies",
+    )
+    toy.edit("checks/test_toy.py", "(measure, cli)", "(measure, cli, late)")
+    done = toy.pv("run")
+    assert done.returncode == 1
+    assert "sum is 777" in done.stdout
+
+
+def test_a_helper_beside_the_check_counts(toy: Toy) -> None:
+    toy.write("checks/helper.py", "def read(text):\n    return int(text)\n")
+    toy.edit(
+        "checks/test_toy.py", "import pytest\n", "import pytest\nfrom helper import read\n"
+    )
+    toy.edit("checks/test_toy.py", "int(done.stdout)", "read(done.stdout)")
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+    toy.edit("checks/helper.py", "int(text)", "5")
+    assert status(toy) == "STALE(was INTEGRATION, because checks/helper.py changed)"
+
+
+def test_a_conftest_that_appears_makes_it_stale(proven: Toy) -> None:
+    proven.write("checks/conftest.py", "X = 1\n")
+    assert status(proven).startswith("STALE(was INTEGRATION, because checks/conftest.py joined")
+
+
+def test_options_from_the_environment_do_not_reach_the_checks(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing")
+    toy.edit(
+        "checks/test_toy.py", "    measure(", "    assert done.stdout == '6'\n    measure("
+    )
+    assert toy.pv("run").returncode == 1
+
+
+def test_a_module_of_the_same_name_elsewhere_is_not_the_entry_point(toy: Toy) -> None:
+    toy.write("elsewhere/toy/__init__.py", "")
+    toy.write("elsewhere/toy/cli.py", "def main():\n    print(5)\n")
+    toy.edit(
+        "checks/test_toy.py",
+        'cli("python", "-m", "toy", "2", "3")',
+        'cli("python", "-c", "import toy.cli; toy.cli.main()", cwd=ELSEWHERE)',
+    )
+    toy.edit(
+        "checks/test_toy.py", "\n\n@pytest", f"\nELSEWHERE = '{toy.root}/elsewhere'\n\n@pytest"
+    )
+    toy.pv("run")
+    assert "✗ toy.cli:main was not reached" in toy.pv("explain", "FALSIFY-TOY-001").stdout
+
+
+def test_two_fixtures_of_one_name_are_not_mixed_up(toy: Toy) -> None:
+    head = "import pytest\n\n\n@pytest.fixture(scope='module')\n"
+    toy.write(
+        "checks/test_other.py",
+        head
+        + "def out(shared_cli):\n    return shared_cli('python', '-m', 'toy', '2', '3')\n\n\n"
+        "@pytest.mark.falsifies('FALSIFY-TOY-002')\ndef test_x(measure, out):\n"
+        "    measure('sum', int(out.stdout))\n",
+    )
+    toy.write(
+        "checks/test_toy.py",
+        head + "def out():\n    return 5\n\n\n"
+        "@pytest.mark.falsifies('FALSIFY-TOY-001')\ndef test_y(measure, out):\n"
+        "    measure('sum', out)\n",
+    )
+    text = (toy.root / "contracts/toy-v1.yaml").read_text()
+    second = text.partition("falsifiers:\n")[2].replace("TOY-001", "TOY-002")
+    toy.write("contracts/toy-v1.yaml", text + second)
+    toy.pv("run")
+    done = toy.pv("explain", "FALSIFY-TOY-001")
+    assert "✗ toy.cli:main was not reached" in done.stdout
+    other = toy.pv("explain", "FALSIFY-TOY-002")
+    assert "✓ reached toy.cli:main in a subprocess" in other.stdout
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_proving_at_once_and_nothing_runs_on(toy: Toy, name: str) -> None:
+    toy.edit(
+        "checks/test_toy.py",
+        "    done = cli",
+        "    from toy.math import add\n\n    add(1, 1)\n    done = cli",
+    )
+    toy.edit(
+        "contracts/toy-v1.yaml", 'replace: "a - b"', 'replace: "[0 for _ in iter(int, 1)]"'
+    )
+    temporary = toy.root.parent / "temporary"
+    temporary.mkdir()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "harness"),
+        "TMPDIR": str(temporary),
+    }
+    environment.pop("PV_PLAN", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pv_harness", "prove"],
+        cwd=toy.root,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "planted changes" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert list(temporary.glob("pv-*")) == []
+    assert [p for p in Path("/proc").glob("[0-9]*/cwd") if str(temporary) in _target(p)] == []
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""

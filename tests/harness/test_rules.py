@@ -15,8 +15,9 @@ from pv_harness.measurement import holds
 from pv_harness.project import Project, load_project
 from pv_harness.reading import read_falsifier
 from pv_harness.rules.levels import bounds_can_hold, each_level_adds_a_condition
-from pv_harness.rules.planting import planted_changes_apply
+from pv_harness.rules.planting import planted_changes_apply, planted_changes_hit_the_subject
 from pv_harness.rules.world import Claim, Draft, World, survey
+from pv_harness.sources import SourceTree
 from pv_harness.validation import validate
 
 
@@ -259,7 +260,90 @@ def test_a_module_that_does_not_parse_has_no_entry_point(project: Project) -> No
     assert "PV036" in problem
 
 
+@pytest.mark.parametrize(
+    "definition",
+    ["@wrap\ndef main", "@wrap\nasync def main", "if add:\n  def main(): ...\n@wrap\ndef main"],
+)
+def test_an_entry_point_with_a_decorator_is_refused(project: Project, definition: str) -> None:
+    edit(project, "def main", definition, "src/subject/cli.py")
+    assert found(project) == [
+        (
+            "14:29: PV036 BASE-001: reached 'subject.cli:main'; src/subject/cli.py has a "
+            "decorator on 'main', so that its calls can't be watched"
+        )
+    ]
+
+
 # planted changes
+
+
+def off_the_subject(project: Project, file: str, *, counted: bool = True) -> list[str]:
+    """What is said about the example's control, planted in another file."""
+    claim = example_claim()
+    (control,) = claim.falsifier.controls
+    falsifier = replace(
+        claim.falsifier,
+        counted=counted,
+        controls=(Control(replace(control.patch, file=PurePosixPath(file))),),
+    )
+    world = example_world(project)
+    problems = planted_changes_hit_the_subject(replace(claim, falsifier=falsifier), world)
+    return [f"{problem.code} {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_change_of_the_checks_is_refused(project: Project, *, counted: bool) -> None:
+    (project.root / "src" / "link.py").symlink_to(project.root / "checks" / "sums.py")
+    (project.root / "checks" / "expected.json").write_text("{}")
+    for file in ("checks/sums.py", "src/link.py", "checks/expected.json"):
+        (problem,) = off_the_subject(project, file, counted=counted)
+        assert problem == (
+            f"PV058 BASE-001: swapped changes '{file}', which is a file of the checks; "
+            "plant the change in what they judge"
+        )
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_change_of_python_that_is_not_covered_is_refused(
+    project: Project, *, counted: bool
+) -> None:
+    (problem,) = off_the_subject(project, "src/subject/cli.py", counted=counted)
+    assert problem.endswith(
+        "cli.py', which is neither covered (subject.core) nor imported there"
+    )
+
+
+def test_a_change_of_what_a_covered_module_imports_is_allowed(project: Project) -> None:
+    edit(project, "\n\ndef add", "\nfrom . import deep\n\ndef add", "src/subject/core.py")
+    (project.root / "src/subject/deep.py").write_text("import other\n")
+    (project.root / "src/other.py").write_text("")
+    for file in ("src/subject/deep.py", "src/other.py", "src/subject/__init__.py"):
+        assert off_the_subject(project, file) == []
+
+
+def test_a_change_of_data_is_for_claims_that_are_not_counted(project: Project) -> None:
+    (problem,) = off_the_subject(project, "contracts/base.yaml")
+    assert "contracts/base.yaml', which is no Python; a counted claim" in problem
+    assert off_the_subject(project, "contracts/base.yaml", counted=False) == []
+
+
+def test_sources_that_can_not_be_followed_are_a_problem(project: Project) -> None:
+    def refuse(*_: object) -> frozenset[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    claim, world = example_claim(), example_world(project)
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(SourceTree, "closure", refuse)
+        (problem,) = planted_changes_hit_the_subject(claim, world)
+    assert problem.message == (
+        "BASE-001: the sources that it covers can't be read: permission denied"
+    )
+
+
+def test_where_a_covered_module_is_missing_only_that_is_said(project: Project) -> None:
+    edit(project, "[subject.core]", "[subject.gone]")
+    (problem,) = found(project)
+    assert "PV035" in problem
 
 
 def test_text_that_stands_twice_is_counted_with_overlaps(project: Project) -> None:
@@ -275,7 +359,10 @@ def test_text_that_stands_twice_is_counted_with_overlaps(project: Project) -> No
 
 def test_text_unlike_any_line_has_no_nearest_line(project: Project) -> None:
     assert patched(project, find="\n\nQQQQ") == [
-        "PV052 BASE-001: swapped: the text to find does not stand in src/subject/core.py"
+        (
+            "PV052 BASE-001: swapped: the text to find does not stand in src/subject/core.py; "
+            "copy it as the file has it now, or take the change out of the contract"
+        )
     ]
 
 

@@ -62,6 +62,14 @@ def test_any_change_of_meaning_changes_the_digest(old: str, new: str) -> None:
     assert digest(SOURCE.replace(old, new)) != digest(SOURCE)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [(" + x" * 1499, " + x" * 1498 + " - x"), ("[0]" * 1499, "[0]" * 1498)]
+)
+def test_an_expression_of_many_terms_has_a_digest(one: str, other: str) -> None:
+    assert digest(f"y = x{one}\n") == digest(f"y = (x{one})\n")
+    assert digest(f"y = x{one}\n") != digest(f"y = x{other}\n")
+
+
 def test_the_closure_follows_imports_and_takes_the_packages_above(tmp_path: Path) -> None:
     tree = make_tree(
         tmp_path,

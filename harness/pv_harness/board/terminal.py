@@ -76,8 +76,9 @@ def render_explanation(row: Row, *, width: int, now_s: float, color: bool = Fals
     if status.why and not status.at_ceiling:
         _print_field(console, "why not higher", status.why)
     if status.record is not None and status.kind in _RED:
-        for text in status.record.reason.splitlines():
-            console.print(_plain(f"    {text}", "dim"))
+        # The first line is why it is not higher; below is what the check itself printed.
+        for text in status.record.reason.splitlines()[1:]:
+            console.print(_cut(_plain(f"    {text}", "dim"), width))
     if status.cure:
         _print_field(console, "to change that", status.cure)
     return _text_of(console)

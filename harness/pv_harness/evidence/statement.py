@@ -18,18 +18,25 @@ from typing import TYPE_CHECKING, Any
 
 from pv_harness.digest import canonical_json
 from pv_harness.errors import EvidenceError
+from pv_harness.evidence.fields import Field
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.manifest import Entry, EntryKind, Manifest
-from pv_harness.measuring.record import measurement_from_json, measurement_to_json
+from pv_harness.measurement import Measurement
+from pv_harness.measuring.record import measurement_to_json
+from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from pv_harness.contract import Scalar
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 FORMAT = 1
+_ENTRY_COLUMNS = 4
+_SPELLED_FLOATS = ("inf", "-inf", "nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +101,34 @@ def decode_statement(data: bytes, digest: str) -> RunStatement:
         EvidenceError: the bytes are no envelope, statement or predicate of the kind that
             `encode_statement` writes.
     """
+    envelope = Field(_parse_json(data), "the envelope")
+    _expect(envelope["payloadType"], PAYLOAD_TYPE)
     try:
-        envelope = json.loads(data)
-        _expect("payload type", envelope["payloadType"], PAYLOAD_TYPE)
-        statement = json.loads(base64.b64decode(envelope["payload"], validate=True))
-        _expect("statement type", statement["_type"], STATEMENT_TYPE)
-        _expect("predicate type", statement["predicateType"], PREDICATE_TYPE)
-        return _run_from_predicate(statement["predicate"], digest)
-    except _MALFORMED as error:
-        raise EvidenceError(f"is not a statement of pv: {error!r}") from error
+        payload = base64.b64decode(envelope["payload"].text(), validate=True)
+    except ValueError as error:
+        raise EvidenceError(f"is not a statement of pv: {error}") from error
+    statement = Field(_parse_json(payload))
+    _expect(statement["_type"], STATEMENT_TYPE)
+    _expect(statement["predicateType"], PREDICATE_TYPE)
+    return _run_from_predicate(statement["predicate"], digest)
 
 
-_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+def _parse_json(data: bytes) -> object:
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"is not a statement of pv: {error}") from error
 
 
-def _expect(what: str, found: Any, expected: Any) -> None:
-    if found != expected:
-        raise EvidenceError(f"{what} is {found!r}, this pv reads {expected!r}")
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _expect(found: Field, expected: object) -> None:
+    if type(found.value) is not type(expected) or found.value != expected:
+        raise EvidenceError(
+            f"{found.place} is {show(found.value)}, this pv reads {show(expected)}"
+        )
 
 
 class _EntryTable:
@@ -175,55 +193,94 @@ def _patch_to_json(record: PatchRecord, table: _EntryTable) -> dict[str, Any]:
     }
 
 
-def _run_from_predicate(predicate: Mapping[str, Any], digest: str) -> RunStatement:
+def _run_from_predicate(predicate: Field, digest: str) -> RunStatement:
     own = predicate["pv"]
-    _expect("format", own["format"], FORMAT)
-    entries = [Entry(EntryKind(k), name, d, b) for k, name, d, b in own["entries"]]
+    _expect(own["format"], FORMAT)
+    entries = [_entry(row) for row in own["entries"].items()]
     return RunStatement(
-        planned=tuple(own["planned"]),
-        configuration={c["name"]: c["digest"]["sha256"] for c in predicate["configuration"]},
-        runs=tuple(_run_from_json(r, entries, digest) for r in own["runs"]),
-        patches=tuple(_patch_from_json(p, entries, digest) for p in own["patches"]),
-        started_s=own["started"],
-        pv_version=own["version"],
+        planned=own["planned"].names(),
+        configuration={
+            c["name"].name(): c["digest"]["sha256"].text()
+            for c in predicate["configuration"].items()
+        },
+        runs=tuple(_run_from_json(r, entries, digest) for r in own["runs"].items()),
+        patches=tuple(_patch_from_json(p, entries, digest) for p in own["patches"].items()),
+        started_s=own["started"].seconds(),
+        pv_version=own["version"].text(),
     )
 
 
-def _manifest(positions: Iterable[int], entries: Sequence[Entry]) -> Manifest:
-    return Manifest(tuple(entries[p] for p in positions))
+def _entry(row: Field) -> Entry:
+    columns = tuple(row.items())
+    if len(columns) != _ENTRY_COLUMNS:
+        raise EvidenceError(f"{row.place} has {len(columns)} columns, not {_ENTRY_COLUMNS}")
+    kind, name, digest, bytes_digest = columns
+    return Entry(
+        kind.choice(EntryKind), name.name(), digest.text(), bytes_digest.text_or_none()
+    )
 
 
-def _run_from_json(data: dict[str, Any], entries: Sequence[Entry], digest: str) -> RunRecord:
+def _manifest(positions: Field, entries: Sequence[Entry]) -> Manifest:
+    found: list[Entry] = []
+    for position in positions.items():
+        if position.count() >= len(entries):
+            raise EvidenceError(f"{position.place} is beyond the {len(entries)} entries")
+        found.append(entries[position.count()])
+    for kind in (EntryKind.CLAIM, EntryKind.CHECKS):
+        count = sum(entry.kind is kind for entry in found)
+        if count != 1:
+            raise EvidenceError(
+                f"{positions.place} has {count} entries for the {kind.value}, not one"
+            )
+    return Manifest(tuple(found))
+
+
+def _measurement(data: Field) -> Measurement:
+    stored = data["value"]
+    if isinstance(stored.value, dict):
+        if stored["float"].text() not in _SPELLED_FLOATS:
+            raise EvidenceError(f"{stored.place}.float is none of {', '.join(_SPELLED_FLOATS)}")
+        value: Scalar = float(stored["float"].text())
+    else:
+        value = stored.scalar()
+    return Measurement(
+        metric=data["metric"].name(),
+        value=value,
+        unit=data["unit"].text_or_none(),
+        samples=data["samples"].whole_or_none(),
+        node=data["node"].name(),
+    )
+
+
+def _run_from_json(data: Field, entries: Sequence[Entry], digest: str) -> RunRecord:
     return RunRecord(
-        falsifier_id=data["id"],
-        verdict=Verdict(data["verdict"]),
+        falsifier_id=data["id"].name(),
+        verdict=data["verdict"].choice(Verdict),
         manifest=_manifest(data["manifest"], entries),
-        measurements=tuple(measurement_from_json(m) for m in data["measurements"]),
-        broken=tuple(data["broken"]),
-        reason=data["reason"],
-        checks=tuple(data["checks"]),
-        reached=tuple(data["reached"]),
-        reached_in_process=tuple(data["reached_in_process"]),
-        cuda_peak_bytes=data["cuda_peak_bytes"],
-        duration_s=data["duration"],
-        finished_s=data["finished"],
-        environment=data["environment"],
+        measurements=tuple(_measurement(m) for m in data["measurements"].items()),
+        broken=data["broken"].names(),
+        reason=data["reason"].text(),
+        checks=data["checks"].names(),
+        reached=data["reached"].names(),
+        reached_in_process=data["reached_in_process"].names(),
+        cuda_peak_bytes=data["cuda_peak_bytes"].count(),
+        duration_s=data["duration"].seconds(),
+        finished_s=data["finished"].seconds(),
+        environment=data["environment"].texts_by_name(),
         statement=digest,
     )
 
 
-def _patch_from_json(
-    data: dict[str, Any], entries: Sequence[Entry], digest: str
-) -> PatchRecord:
+def _patch_from_json(data: Field, entries: Sequence[Entry], digest: str) -> PatchRecord:
     return PatchRecord(
-        falsifier_id=data["id"],
-        patch_id=data["patch"],
-        patch_digest=data["patch_digest"],
-        outcome=PatchOutcome(data["outcome"]),
+        falsifier_id=data["id"].name(),
+        patch_id=data["patch"].name(),
+        patch_digest=data["patch_digest"].text(),
+        outcome=data["outcome"].choice(PatchOutcome),
         manifest=_manifest(data["manifest"], entries),
-        reason=data["reason"],
-        duration_s=data["duration"],
-        finished_s=data["finished"],
-        environment=data["environment"],
+        reason=data["reason"].text(),
+        duration_s=data["duration"].seconds(),
+        finished_s=data["finished"].seconds(),
+        environment=data["environment"].texts_by_name(),
         statement=digest,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pv_harness.digest import digest_bytes
 from pv_harness.errors import EvidenceError, InfrastructureError
 from pv_harness.evidence.statement import decode_statement, encode_statement
+from pv_harness.regular_file import read_regular, reason
 
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pv_harness.evidence.statement import RunStatement
 
 SUFFIX = ".intoto.jsonl"
+_MAX_SIZE_BYTES = 64 << 20
 
 
 def append_statement(folder: Path, run: RunStatement) -> str:
@@ -45,12 +47,17 @@ def read_statements(folder: Path) -> tuple[RunStatement, ...]:
     """Every statement of the store, oldest first. No folder is an empty store.
 
     Raises:
-        EvidenceError: a file can't be read, its bytes are not those that its name promises, or
-            it holds no statement.
+        EvidenceError: the folder is none or can't be listed, a file can't be read, its bytes
+            are not those that its name promises, or it holds no statement.
     """
-    if not folder.is_dir():
+    try:
+        files = sorted(f for f in folder.iterdir() if f.name.endswith(SUFFIX))
+    except FileNotFoundError:
         return ()
-    files = sorted(f for f in folder.iterdir() if f.name.endswith(SUFFIX))
+    except OSError as error:
+        raise EvidenceError(
+            f"{folder}: can't be listed ({reason(error)}); evidence is kept in a folder"
+        ) from error
     statements = [read_statement(file) for file in files]
     return tuple(sorted(statements, key=lambda s: s.started_s))
 
@@ -63,9 +70,9 @@ def read_statement(file: Path) -> RunStatement:
     """
     promised = file.name.removesuffix(SUFFIX)
     try:
-        data = file.read_bytes()
+        data = read_regular(file, _MAX_SIZE_BYTES)
     except OSError as error:
-        raise EvidenceError(f"{file}: can't be read ({error.strerror})") from error
+        raise EvidenceError(f"{file}: can't be read ({reason(error)})") from error
     digest = digest_bytes(data)
     if digest != promised:
         raise EvidenceError(

@@ -18,9 +18,14 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from pv_harness.errors import InfrastructureError
-from pv_harness.measuring.command import kill_group
+from pv_harness.measuring.command import clean_environment, kill_group
 from pv_harness.measuring.plan import PLAN_VARIABLE
-from pv_harness.measuring.record import read_groups, read_record, read_records
+from pv_harness.measuring.record import (
+    read_collected,
+    read_groups,
+    read_record,
+    read_records,
+)
 
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from pv_harness.measuring.record import CheckRecord
 
 _POLL_S = 0.05
+_OUTPUT_BYTES = 1 << 16
 _GRACE_S = 30.0
 """Time beyond a check's own limit for what pytest does around it."""
 
@@ -94,11 +100,13 @@ class Measured:
         records: planned node ID (without parameters) -> records of its parameter sets.
         lost: planned node ID -> why there is no record, or not all of them.
         output: the end of what pytest printed, for messages.
+        collected: the node IDs, with parameters, that pytest found before leaving any out.
     """
 
     records: dict[str, list[CheckRecord]] = field(default_factory=dict)
     lost: dict[str, Lost] = field(default_factory=dict)
     output: str = ""
+    collected: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ def run_checks(
         progress = _run_once(pending, launch, measured, on_record)
         if any(launch.enough(r) for records in measured.records.values() for r in records):
             break
-        pending = [n for n in pending if n not in measured.records and n not in measured.lost]
+        pending = _unsettled(pending, measured)
         if pending and not progress:
             _isolate_or_give_up(pending, launch, measured, on_record)
             break
@@ -165,11 +173,22 @@ def _isolate_or_give_up(
         ):
             remaining = _unsettled(remaining, measured)
         for node in _unsettled(group, measured):
-            measured.lost[node] = Lost(f"not collected by pytest:\n{measured.output}")
+            if node in measured.records:
+                reason = "some of its parameter sets were collected and never run"
+            else:
+                reason = f"not collected, or not run, by pytest:\n{measured.output}"
+            measured.lost[node] = Lost(reason)
 
 
 def _unsettled(nodes: Sequence[str], measured: Measured) -> list[str]:
-    return [n for n in nodes if n not in measured.records and n not in measured.lost]
+    """The planned checks of which something is missing: all, or some parameter sets."""
+    recorded = {r.node for records in measured.records.values() for r in records}
+    missing = {n.partition("[")[0] for n in measured.collected - recorded}
+    return [
+        n
+        for n in nodes
+        if n not in measured.lost and (n not in measured.records or n in missing)
+    ]
 
 
 def _run_once(
@@ -183,8 +202,10 @@ def _run_once(
     with tempfile.TemporaryFile() as output:
         process = _start(nodes, launch, output)
         timed_out = _watch(process, launch, before, on_record)
-        output.seek(0)
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - _OUTPUT_BYTES))
         measured.output = _tail(output.read().decode("utf-8", "replace"))
+    measured.collected = read_collected(record_dir)
     for record in read_records(record_dir):
         known = measured.records.setdefault(record.function, [])
         if record.node not in {r.node for r in known}:
@@ -206,7 +227,7 @@ def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningPr
     roots = os.pathsep.join(str(root) for root in plan.source_roots)
     inherited = os.environ.get("PYTHONPATH")
     environment = {
-        **os.environ,
+        **clean_environment(),
         "PYTHONPATH": os.pathsep.join([roots, inherited]) if inherited else roots,
         PLAN_VARIABLE: str(plan_file),
         **launch.environment,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+_REAP_S = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class CompletedCommand:
     """A command that has ended: its exit code and everything that it printed."""
@@ -87,18 +90,32 @@ def run_command(
         on_start(process.pid)
         stdout, stderr = process.communicate(stdin, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        kill_group(process.pid)
-        process.communicate()
+        _kill_and_reap(process)
         raise InfrastructureError(
             f"{' '.join(args)}: did not end within {timeout_s:g} s and was killed"
         ) from error
     except BaseException:
-        kill_group(process.pid)
-        process.communicate()
+        _kill_and_reap(process)
         raise
     return CompletedCommand(
         tuple(args), process.returncode, stdout, stderr, time.monotonic() - started
     )
+
+
+def clean_environment() -> dict[str, str]:
+    """The variables of this process, without those that change what a check does.
+
+    Options for pytest could leave checks out, and an optimised Python drops their assertions.
+    """
+    dropped = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
+def _kill_and_reap(process: subprocess.Popen[str]) -> None:
+    kill_group(process.pid)
+    # A daemon of another group may hold the pipes: what it still says is not waited for.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_REAP_S)
 
 
 def kill_group(group: int) -> None:

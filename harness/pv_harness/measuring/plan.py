@@ -110,10 +110,10 @@ def watched_entries(contracts: tuple[Contract, ...]) -> tuple[str, ...]:
 
 
 def relocate(project: Project, root: Path) -> tuple[Path, ...]:
-    """The project's source roots as they lie in a copy of it at `root`."""
+    """The folders that modules are imported from, as they lie in a copy at `root`."""
     return tuple(
         root / path.relative_to(project.root) if path.is_relative_to(project.root) else path
-        for path in project.source_roots
+        for path in project.import_roots
     )
 
 

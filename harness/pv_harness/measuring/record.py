@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from pv_harness.measurement import Measurement
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -79,6 +80,21 @@ def record_path(record_dir: Path, node: str) -> Path:
 def start_path(record_dir: Path, node: str) -> Path:
     """Where the mark goes that one check has started."""
     return record_dir / f"start-{digest_bytes(node.encode())[:32]}.json"
+
+
+def write_collected(record_dir: Path, nodes: Sequence[str]) -> None:
+    """Note the checks that this process has collected, before any is left out."""
+    name = digest_bytes("\0".join(nodes).encode())[:32]
+    target = record_dir / f"collected-{name}.json"
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(list(nodes)), encoding="utf-8")
+    temporary.replace(target)
+
+
+def read_collected(record_dir: Path) -> frozenset[str]:
+    """Every node ID that any process has collected, with its parameters."""
+    files = record_dir.glob("collected-*.json")
+    return frozenset(n for f in files for n in json.loads(f.read_text(encoding="utf-8")))
 
 
 def group_path(record_dir: Path, group: int) -> Path:

@@ -38,7 +38,11 @@ INJECT_FOLDER = Path(__file__).parent / "inject"
 class Recorder:
     """Watches entry points in this process and calls `on_reach` when one is entered."""
 
-    def __init__(self, entries: Iterable[str], on_reach: Callable[[str], None]) -> None:
+    def __init__(
+        self, entries: Iterable[str], roots: Sequence[Path], on_reach: Callable[[str], None]
+    ) -> None:
+        # A module of the same name elsewhere, in a working folder say, is not the subject.
+        self._roots = tuple(f"{root}{os.sep}" for root in roots)
         self._entries: dict[str, list[str]] = {}
         for entry in entries:
             module, _, function = entry.partition(":")
@@ -65,7 +69,10 @@ class Recorder:
                 self._arm_function(f"{module.__name__}:{name}", function)
 
     def _arm_function(self, entry: str, function: FunctionType) -> None:
-        if function.__code__.co_name == _TRAMPOLINE_NAME or function.__code__.co_freevars:
+        code = function.__code__
+        if code.co_name == _TRAMPOLINE_NAME or code.co_freevars:
+            return
+        if not code.co_filename.startswith(self._roots):
             return
         original = function.__code__
 
@@ -204,7 +211,7 @@ def start_from_environment() -> None:
     def note_reach(entry: str) -> None:
         note({"reached": entry, "modules": imported_files(roots), "at": time.time()})
 
-    Recorder(entries, note_reach).install()
+    Recorder(entries, roots, note_reach).install()
     atexit.register(note_exit)
 
 

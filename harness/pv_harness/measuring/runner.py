@@ -19,7 +19,7 @@ from pv_harness.measuring.plan import (
     relocate,
     watched_entries,
 )
-from pv_harness.measuring.verdict import decide, records_of
+from pv_harness.measuring.verdict import broken_metrics, decide, records_of
 from pv_harness.sources import SourceTree
 
 
@@ -43,12 +43,14 @@ class Workbench:
     Attributes:
         checks: falsifier ID -> the checks bound to it.
         inputs: the prepared inputs.
+        configuration: contract path -> digest of the bytes that were read.
     """
 
     project: Project
     contracts: tuple[Contract, ...]
     checks: Mapping[str, tuple[Check, ...]]
     inputs: Inputs = field(default_factory=dict)
+    configuration: Mapping[str, str] = field(default_factory=dict)
 
     def tree(self, root: Path) -> SourceTree:
         """The sources as they are now, in the project itself or in a copy of it at `root`."""
@@ -188,16 +190,22 @@ def _measured_record(
     records = records_of(checks, measured)
     observed = {Path(m) for r in records for m in r.modules}
     verdict, reason = decide(falsifier, checks, measured)
-    changed = find_changes(before, falsifier, checks, after)
+    changed = find_changes(before, falsifier, checks, after, bench.project.root)
     if changed:
         verdict = Verdict.ERROR
         reason = f"{changed[0]} while the checks ran; run again on a tree that rests"
+    manifest = before
+    try:
+        manifest = before if changed else _manifest(bench, falsifier, after, observed)
+    except OSError as error:
+        verdict = Verdict.ERROR
+        reason = f"a module that the checks imported is gone: {error}"
     return RunRecord(
         falsifier_id=falsifier.id,
         verdict=verdict,
-        manifest=before if changed else _manifest(bench, falsifier, after, observed),
+        manifest=manifest,
         measurements=tuple(m for r in records for m in r.measurements),
-        broken=tuple(sorted({name for r in records for name in r.broken})),
+        broken=broken_metrics(falsifier, records),
         reason=reason,
         checks=tuple(sorted(r.node for r in records)),
         reached=tuple(sorted({e for r in records for e in r.reached})),

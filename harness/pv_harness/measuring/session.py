@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import InfrastructureError, UsageError
 from pv_harness.measurement import Measurement, judge, plain_value
-from pv_harness.measuring.command import run_command
+from pv_harness.measuring.command import clean_environment, run_command
 from pv_harness.measuring.record import (
     CheckRecord,
     Outcome,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from pv_harness.measuring.plan import Plan, Target
 
 _REASON_LINES = 40
+_REASON_CHARS = 4_000
 
 
 class EnoughMeasured(AssertionError):  # noqa: N818 - a verdict, not an error
@@ -68,7 +68,9 @@ class CurrentCheck:
         self.phases.append(when)
         if self.outcome is not Outcome.PASSED or outcome == "passed":
             return
-        self.reason = "\n".join(text.splitlines()[:_REASON_LINES])
+        # Any text may come from a check: one that can't be encoded must not lose the record.
+        encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        self.reason = "\n".join(encodable[:_REASON_CHARS].splitlines()[:_REASON_LINES])
         if outcome == "skipped":
             self.outcome = Outcome.BLOCKED if self.blocked else Outcome.SKIPPED
             self.reason = self.blocked or self.reason
@@ -87,7 +89,7 @@ class CheckSession:
         self._clock = clock
         self._fixtures_in_setup: list[str] = []
         self._shared: set[str] = set()
-        self._recorder = Recorder(plan.entries, self._note_reach)
+        self._recorder = Recorder(plan.entries, plan.source_roots, self._note_reach)
         self._recorder.install()
 
     def begin(self, node: str, falsifier_id: str, fixtures: Sequence[str]) -> None:
@@ -193,7 +195,7 @@ class CheckSession:
 
     def _run(self, node: str, args: Sequence[str], **options: Any) -> CompletedCommand:
         environment = {
-            **os.environ,
+            **clean_environment(),
             **child_environment(
                 self.plan.record_dir, self.plan.entries, self.plan.source_roots, node
             ),

@@ -37,6 +37,12 @@ def decide(
     refuted = _first(records, Outcome.FAILED)
     if refuted is not None:
         return Verdict.FAILED, refuted.reason
+    judgements, unmeasured = judge(
+        falsifier.bounds, [m for r in records for m in r.measurements]
+    )
+    broken = [str(judgement) for judgement in judgements if not judgement.holds]
+    if broken:
+        return Verdict.FAILED, "; ".join(broken)
     missing = _missing_record(checks, measured)
     if missing:
         return Verdict.ERROR, missing
@@ -44,11 +50,19 @@ def decide(
         found = _first(records, outcome)
         if found is not None:
             return verdict, found.reason
-    _, unmeasured = judge(falsifier.bounds, [m for r in records for m in r.measurements])
     if unmeasured:
         names = ", ".join(bound.metric for bound in unmeasured)
         return Verdict.ERROR, f"no check measured {names}, which the contract bounds"
     return Verdict.PASSED, ""
+
+
+def broken_metrics(falsifier: Falsifier, records: Sequence[CheckRecord]) -> tuple[str, ...]:
+    """The metrics whose bounds these records break, sorted.
+
+    Judged here, from the contract, whatever the process that measured made of it.
+    """
+    judgements, _ = judge(falsifier.bounds, [m for r in records for m in r.measurements])
+    return tuple(sorted({j.bound.metric for j in judgements if not j.holds}))
 
 
 def records_of(checks: Sequence[Check], measured: Measured) -> list[CheckRecord]:

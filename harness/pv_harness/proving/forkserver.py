@@ -22,6 +22,9 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from pv_harness.errors import InfrastructureError
+from pv_harness.measuring.command import clean_environment, kill_group
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,11 +36,13 @@ class ForkServer:
     """The client's end: starts the server, asks it for processes, one at a time."""
 
     def __init__(self, preload: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._closed = False
+        self._current = 0
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "pv_harness.proving.forkserver", *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **environment},
+            env={**clean_environment(), **environment},
             start_new_session=True,
         )
 
@@ -45,6 +50,8 @@ class ForkServer:
         self, args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
     ) -> RunningProcess:
         """Run `pytest.main(args)` in a fork, or in a new interpreter if a fork is not safe."""
+        if self._closed:
+            raise InfrastructureError("proving was stopped")
         request = {
             "args": list(args),
             "cwd": str(cwd),
@@ -56,10 +63,14 @@ class ForkServer:
         answer = self._ask(request)
         if "pid" not in answer:
             return start_fresh(args, cwd, environment, output)
-        return ForkedProcess(self, answer["pid"])
+        self._current = int(answer["pid"])
+        return ForkedProcess(self, self._current)
 
     def close(self) -> None:
-        """End the server."""
+        """End the server, and the process that it runs if there is one."""
+        self._closed = True
+        if self._current:
+            kill_group(self._current)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
@@ -73,6 +84,8 @@ class ForkServer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"returncode": -1}
+        if "returncode" in answer:
+            self._current = 0
         return answer
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,13 +128,14 @@ class ForkedProcess:
 
 def serve(preload: Sequence[str]) -> None:
     """Answer requests from standard input until it ends."""
+    # A module that prints when it is imported may not write into the protocol.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
     for name in preload:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     # What is imported here is never garbage: no fork need look through it again.
     gc.freeze()
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
     for line in sys.stdin.buffer:
         if _thread_count() != 1:
             answers.write(b'{"refused": "threads have started"}\n')

@@ -22,7 +22,7 @@ from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
 from pv_harness.measuring.child import Launch, run_checks
 from pv_harness.measuring.record import Outcome
 from pv_harness.measuring.runner import NO_BYTECODE, check_timeouts, nodes_of
-from pv_harness.measuring.verdict import decide, records_of
+from pv_harness.measuring.verdict import broken_metrics, decide, records_of
 from pv_harness.proving.forkserver import ForkServer
 from pv_harness.proving.scratch import VoidPatchError, copy_project, planted
 
@@ -57,7 +57,9 @@ def scratch_copies(project: Project, count: int) -> Iterator[tuple[Path, ...]]:
         # The system's temporary folder may be a link; recorded module paths never are.
         base = Path(folder).resolve()
         first = copy_project(project, base / "copy-0")
-        others = [shutil.copytree(first, base / f"copy-{i}") for i in range(1, count)]
+        others = [
+            shutil.copytree(first, base / f"copy-{i}", symlinks=True) for i in range(1, count)
+        ]
         yield (first, *others)
 
 
@@ -94,30 +96,36 @@ def plant_all(
         on_patch(record)
         return record
 
+    pool = ThreadPoolExecutor(max_workers=len(copies))
     try:
-        with ThreadPoolExecutor(max_workers=len(copies)) as pool:
-            return tuple(pool.map(prove, tasks))
+        futures = [pool.submit(prove, task) for task in tasks]
+        return tuple(future.result() for future in futures)
     finally:
+        # The servers first: an interrupt must not wait for a planted loop to time out.
         for server in servers:
             server.close()
+        pool.shutdown(cancel_futures=True)
 
 
 def classify_defect(
-    expect: str, records: Sequence[CheckRecord], lost: Sequence[tuple[str, bool]]
+    falsifier: Falsifier,
+    expect: str,
+    records: Sequence[CheckRecord],
+    lost: Sequence[tuple[str, bool]],
 ) -> tuple[PatchOutcome, str]:
     """What a planted defect did to the checks of its falsifier.
 
     Args:
+        falsifier: the claim, whose bounds are judged here once more.
         expect: the metric whose bound it must break.
         records: what the checks left behind.
         lost: for each check without a record the reason, and whether it was a timeout.
     """
-    refuting = [r for r in records if r.outcome is Outcome.FAILED]
-    for record in refuting:
-        if expect in record.broken:
+    for record in records:
+        if expect in broken_metrics(falsifier, [record]):
             return PatchOutcome.KILLED, record.reason
-    for record in refuting:
-        broken = ", ".join(record.broken) or "an assertion"
+    for record in (r for r in records if r.outcome is Outcome.FAILED):
+        broken = ", ".join(broken_metrics(falsifier, [record])) or "an assertion"
         reason = f"red because of {broken}, not {expect}: {record.reason}"
         return PatchOutcome.KILLED_FOR_ANOTHER_REASON, reason
     for reason, timed_out in lost:
@@ -172,7 +180,8 @@ def _plant_and_run(
         for c in checks
         if c.node_id in measured.lost
     ]
-    return classify_defect(task.item.expect, records_of(checks, measured), lost)
+    records = records_of(checks, measured)
+    return classify_defect(task.falsifier, task.item.expect, records, lost)
 
 
 def _run(bench: Workbench, task: Task, copy: Path, server: ForkServer) -> Measured:
@@ -181,7 +190,7 @@ def _run(bench: Workbench, task: Task, copy: Path, server: ForkServer) -> Measur
     expect = task.item.expect if isinstance(task.item, Defect) else None
 
     def is_kill(record: CheckRecord) -> bool:
-        return record.outcome is Outcome.FAILED and expect in record.broken
+        return expect in broken_metrics(falsifier, [record])
 
     with tempfile.TemporaryDirectory(prefix="pv-records-") as folder:
         plan = bench.plan(copy, Path(folder).resolve())

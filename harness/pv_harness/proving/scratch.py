@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import os
 import py_compile
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.errors import InfrastructureError
+from pv_harness.regular_file import reason
+from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
@@ -36,21 +40,20 @@ def copy_project(project: Project, target: Path) -> Path:
     """Copy what belongs to the project, and return the copy's root.
 
     In a git checkout that is what git tracks or would track; elsewhere everything but caches
-    and virtual environments. Links are not followed.
+    and virtual environments. Permissions are kept. A link to a place within the project leads
+    to that place in the copy; other links are left out.
 
     Raises:
         InfrastructureError: a file can't be copied.
     """
-    for relative in list_files(project):
-        source, copy = project.root / relative, target / relative
-        if source.is_symlink() or not source.is_file():
-            continue
+    files = list_files(project)
+    # Links come last: whether one leads anywhere in the copy shows only then.
+    for relative in sorted(files, key=lambda name: (project.root / name).is_symlink()):
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            _copy(project.root, relative, target / relative)
         except OSError as error:
             raise InfrastructureError(
-                f"{relative}: can't be copied for proving: {error}"
+                f"{printable(str(relative))}: can't be copied for proving: {reason(error)}"
             ) from error
     compileall.compile_dir(
         target,
@@ -67,14 +70,37 @@ def list_files(project: Project) -> list[Path]:
     listed: Sequence[str] = ()
     with contextlib.suppress(OSError):
         done = subprocess.run(  # noqa: S603 - a constant command
-            command, cwd=project.root, capture_output=True, text=True, check=False
+            command, cwd=project.root, capture_output=True, check=False
         )
         if done.returncode == 0:
-            listed = [name for name in done.stdout.split("\0") if name]
+            listed = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
     if listed:
         return sorted(Path(name) for name in listed)
     everything = (p.relative_to(project.root) for p in project.root.rglob("*"))
     return sorted(p for p in everything if not _LEFT_OUT & set(p.parts))
+
+
+def _copy(root: Path, relative: Path, copy: Path) -> None:
+    source = root / relative
+    if source.is_symlink():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        link = _link_within(root, relative)
+        if link is not None and (copy.parent / link).exists():
+            copy.symlink_to(link)
+    elif source.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+        # Defects are planted in the copy, so its owner can always write.
+        copy.chmod(stat.S_IMODE(source.stat().st_mode) | stat.S_IWUSR)
+
+
+def _link_within(root: Path, relative: Path) -> Path | None:
+    """Where a link of the project leads, from its own folder; None if that is outside."""
+    try:
+        place = (root / relative).resolve().relative_to(root.resolve())
+    except (ValueError, RuntimeError):  # outside; a loop of links
+        return None
+    return Path(*[".."] * len(relative.parent.parts)) / place
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ from pv_harness.rules.planting import (
     defects_differ,
     defects_expect_a_bound_metric,
     planted_changes_apply,
+    planted_changes_hit_the_subject,
     planted_names_are_unique,
 )
 from pv_harness.rules.subject import covered_modules_exist, entry_points_exist
@@ -60,6 +61,7 @@ _CLAIM_RULES = (
     numbers_are_finite,
     planted_names_are_unique,
     planted_changes_apply,
+    planted_changes_hit_the_subject,
     defects_expect_a_bound_metric,
     counted_claims_have_defects,
     defects_differ,

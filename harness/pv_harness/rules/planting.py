@@ -14,6 +14,7 @@ from pv_harness.wording import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pv_harness.contract import Patch
     from pv_harness.problem import Problem
@@ -50,6 +51,24 @@ def planted_changes_apply(claim: Claim, world: World) -> Iterator[Problem]:
         yield from _judge_change(claim, kind, index, patch, text)
 
 
+def planted_changes_hit_the_subject(claim: Claim, world: World) -> Iterator[Problem]:
+    """PV058: only a change to what the claim covers shows that its check looks there."""
+    try:
+        subject = _subject_of(claim, world)
+    except (OSError, *SYNTAX_ERRORS) as error:
+        why = reason(error) if isinstance(error, OSError) else "nested too deeply"
+        what = f"the sources that it covers can't be read: {why}"
+        yield claim.problem("PV058", what, "covers")
+        return
+    for kind, index, patch in _patches(claim):
+        if isinstance(_text_of(patch, world), OSError):
+            continue  # has its own problem
+        fault = _off_subject(claim, patch, subject, world)
+        if fault:
+            what = f"{patch.id} changes {show(str(patch.file))}, which {fault}"
+            yield claim.problem("PV058", what, kind, index, "file")
+
+
 def defects_expect_a_bound_metric(claim: Claim, _world: World) -> Iterator[Problem]:
     """PV055: a kill is by the declared reason, which is a metric with a bound."""
     metrics = list(dict.fromkeys(bound.metric for bound in claim.falsifier.bounds))
@@ -83,6 +102,34 @@ def _patches(claim: Claim) -> Iterator[tuple[str, int, Patch]]:
         yield "defects", index, defect.patch
     for index, control in enumerate(claim.falsifier.controls):
         yield "controls", index, control.patch
+
+
+def _off_subject(
+    claim: Claim, patch: Patch, subject: frozenset[Path] | None, world: World
+) -> str:
+    """Why a change there shows nothing about the claim; empty if it can."""
+    path = (world.project.root / patch.file).resolve()
+    if any(path.is_relative_to(folder.resolve()) for folder in world.project.checks):
+        return "is a file of the checks; plant the change in what they judge"
+    if subject is None or path in subject:
+        return ""
+    if path.suffix == ".py":
+        return f"is neither covered ({', '.join(claim.falsifier.covers)}) nor imported there"
+    if claim.falsifier.counted:
+        return "is no Python; a counted claim is shown to fail by the code that it covers"
+    return ""
+
+
+def _subject_of(claim: Claim, world: World) -> frozenset[Path] | None:
+    """The files that the covered modules are and import; None if that can't be told."""
+    covers = claim.falsifier.covers
+    if covers not in world.subjects:
+        files = [world.tree.find_module(name) for name in covers]
+        if None in files:
+            return None  # has its own problem
+        closure = world.tree.closure(file for file in files if file is not None)
+        world.subjects[covers] = frozenset(path.resolve() for path in closure)
+    return world.subjects[covers]
 
 
 def _text_of(patch: Patch, world: World) -> str | OSError:
@@ -150,4 +197,5 @@ def _anchor_message(text: str, patch: Patch, count: int) -> str:
     lines = {line.strip(): number for number, line in enumerate(text.splitlines(), 1)}
     close = difflib.get_close_matches(wanted, lines, n=1)
     nearest = f"; nearest is line {lines[close[0]]}: {show(close[0])}" if close else ""
-    return f"the text to find does not stand in {patch.file}{nearest}"
+    cure = "copy it as the file has it now, or take the change out of the contract"
+    return f"the text to find does not stand in {patch.file}{nearest}; {cure}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pv_harness.syntax import SYNTAX_ERRORS, parse, top_level_functions
+from pv_harness.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pv_harness.problem import Problem
@@ -24,7 +24,7 @@ def covered_modules_exist(claim: Claim, world: World) -> Iterator[Problem]:
 
 
 def entry_points_exist(claim: Claim, world: World) -> Iterator[Problem]:
-    """PV036: an entry point that does not exist is never reached."""
+    """PV036: an entry point that is not there, or can't be watched, is never reached."""
     for rule in claim.falsifier.levels:
         for index, target in enumerate(rule.reached):
             keys = ("levels", rule.level.value, "reached", index)
@@ -33,18 +33,33 @@ def entry_points_exist(claim: Claim, world: World) -> Iterator[Problem]:
             if path is None:
                 what = f"reached {target!r}; no module {module!r} below {_roots(world)}"
                 yield claim.problem("PV036", what, *keys)
-            elif function not in _functions(path, world):
-                name = world.project.relative(path)
-                what = f"reached {target!r}; {name} has no top-level function {function!r}"
+            elif reason := _unwatchable(function, path, world):
+                what = f"reached {target!r}; {world.project.relative(path)} {reason}"
                 yield claim.problem("PV036", what, *keys)
 
 
-def _functions(path: Path, world: World) -> frozenset[str]:
+def _unwatchable(function: str, path: Path, world: World) -> str:
+    """Why calls of a function can't be seen; empty if they can."""
+    functions = _functions(path, world)
+    if function not in functions:
+        return f"has no top-level function {function!r}"
+    if functions[function]:
+        # The name then holds what the decorator returned: a closure, whose code can't be
+        # swapped, or no function at all.
+        return f"has a decorator on {function!r}, so that its calls can't be watched"
+    return ""
+
+
+def _functions(path: Path, world: World) -> Mapping[str, bool]:
     if path not in world.functions:
+        found: dict[str, bool] = {}
         try:
-            world.functions[path] = top_level_functions(parse(path.read_bytes()))
+            for node in statements_of(parse(path.read_bytes()).body):
+                if isinstance(node, FunctionNode):
+                    found[node.name] = bool(node.decorator_list) or found.get(node.name, False)
         except (OSError, *SYNTAX_ERRORS):
-            world.functions[path] = frozenset()
+            found = {}
+        world.functions[path] = found
     return world.functions[path]
 
 

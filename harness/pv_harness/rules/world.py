@@ -87,6 +87,8 @@ class World:
         falsifier_ids: the same for falsifiers.
         complete: False where a file could not be read, so that an absent ID proves nothing.
         texts: files already read, by path.
+        functions: top-level functions of a module, and whether each has a decorator.
+        subjects: covered modules -> the files of their import closure, links resolved.
     """
 
     project: Project
@@ -96,7 +98,8 @@ class World:
     complete: bool
     tree: SourceTree
     texts: dict[Path, str] = field(default_factory=dict)
-    functions: dict[Path, frozenset[str]] = field(default_factory=dict)
+    functions: dict[Path, Mapping[str, bool]] = field(default_factory=dict)
+    subjects: dict[tuple[str, ...], frozenset[Path]] = field(default_factory=dict)
 
 
 def survey(

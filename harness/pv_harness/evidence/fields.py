@@ -1,0 +1,119 @@
+"""Values of stored JSON, each read as the one type that it may have, or refused by place."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from pv_harness.errors import EvidenceError
+from pv_harness.wording import show
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from enum import Enum
+
+_Choice = TypeVar("_Choice", bound="Enum")
+_LAST_TIME_S = 253_402_300_799.0
+"""The end of the year 9999, the last that a calendar date can be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One JSON value and the way to it. Every method raises EvidenceError for another type."""
+
+    value: object
+    place: str = "the statement"
+
+    def __getitem__(self, key: str) -> Field:
+        """The value of one key of an object."""
+        if not isinstance(self.value, dict):
+            raise self._refused("an object")
+        if key not in self.value:
+            raise EvidenceError(f"{self.place} lacks {key!r}")
+        return Field(self.value[key], f"{self.place}.{key}")
+
+    def items(self) -> Iterator[Field]:
+        """The values of a list."""
+        if not isinstance(self.value, list):
+            raise self._refused("a list")
+        for index, item in enumerate(self.value):
+            yield Field(item, f"{self.place}[{index}]")
+
+    def text(self) -> str:
+        """Any text."""
+        if not isinstance(self.value, str):
+            raise self._refused("text")
+        return self.value
+
+    def text_or_none(self) -> str | None:
+        """Any text, or null."""
+        return None if self.value is None else self.text()
+
+    def name(self) -> str:
+        """Text that a file can be called: no NUL, and nothing that has no bytes."""
+        name = self.text()
+        try:
+            is_name = b"\0" not in os.fsencode(name)
+        except UnicodeEncodeError:
+            is_name = False
+        if not is_name:
+            raise self._refused("a name")
+        return name
+
+    def names(self) -> tuple[str, ...]:
+        """A list of names."""
+        return tuple(item.name() for item in self.items())
+
+    def texts_by_name(self) -> dict[str, str]:
+        """An object whose values are texts."""
+        if not isinstance(self.value, dict):
+            raise self._refused("an object")
+        return {key: self[key].text() for key in self.value}
+
+    def choice(self, kind: type[_Choice]) -> _Choice:
+        """The member of an enumeration whose value is this text."""
+        text = self.text()
+        for member in kind:
+            if member.value == text:
+                return member
+        raise self._refused(f"one of {', '.join(member.value for member in kind)}")
+
+    def count(self) -> int:
+        """A whole number from 0."""
+        number = self.whole()
+        if number < 0:
+            raise self._refused("a number from 0")
+        return number
+
+    def whole(self) -> int:
+        """A whole number."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool):
+            raise self._refused("a whole number")
+        return self.value
+
+    def whole_or_none(self) -> int | None:
+        """A whole number, or null."""
+        return None if self.value is None else self.whole()
+
+    def seconds(self) -> float:
+        """A duration, or a time since the epoch."""
+        value = self.value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= _LAST_TIME_S:  # type: ignore[operator]
+            raise self._refused("a number of seconds")
+        return value  # type: ignore[return-value]
+
+    def scalar(self) -> bool | int | float | str:
+        """A measured value: true, false, a finite number or a text."""
+        value = self.value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._refused("a finite number")
+        if not isinstance(value, bool | int | float | str):
+            raise self._refused("a value")
+        return value
+
+    def _refused(self, expected: str) -> EvidenceError:
+        return EvidenceError(f"{self.place} is {show(self.value)}, it should be {expected}")
