@@ -355,7 +355,8 @@ def _fresh_outcome(digest: str, patches: Sequence[AssessedPatch]) -> PatchOutcom
     found = [p.record for p in patches if p.record.patch_digest == digest and not p.changes]
     if not found:
         return None
-    return max(found, key=lambda r: (r.finished_s, not r.outcome.counts)).outcome
+    newest = max(found, key=lambda r: (r.finished_s, not r.outcome.counts, r.outcome.value))
+    return newest.outcome
 
 
 def _patch_reason(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> str:
@@ -365,12 +366,13 @@ def _patch_reason(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> str
         for p in patches
         if p.record.patch_digest in declared and not p.changes and not p.record.outcome.counts
     ]
-    newest = max(weak, key=lambda r: (r.finished_s, r.patch_id))
+    newest = max(weak, key=lambda r: (r.finished_s, r.patch_id, r.outcome.value, r.reason))
     return f"{newest.patch_id}: {_first_line(newest.reason)}"
 
 
-def _newest_last(record: RunRecord) -> tuple[float, str, str]:
-    return (record.finished_s, record.statement, record.manifest.fingerprint)
+def _newest_last(record: RunRecord) -> tuple[float, str]:
+    # Records of one moment are ordered by all that they say, never by how they were listed.
+    return (record.finished_s, repr(record))
 
 
 def _first_line(text: str) -> str:

@@ -196,6 +196,12 @@ def test_a_proof_at_another_fingerprint_does_not_count() -> None:
     assert derive([fresh()], stale).kind is StatusKind.NOT_RUN
 
 
+@pytest.mark.parametrize("verdict", [Verdict.SKIPPED, Verdict.BLOCKED, Verdict.PASSED])
+def test_records_of_one_moment_are_ordered_by_what_they_say(verdict: Verdict) -> None:
+    one, other = fresh(verdict=Verdict.ERROR, reason="a"), fresh(verdict=verdict, reason="b")
+    assert str(derive([one, other])) == str(derive([other, one]))
+
+
 RUNS = st.lists(
     st.builds(
         lambda verdict, reached, steps, at_s, stale: Assessed(

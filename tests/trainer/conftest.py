@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import torch
-from hypothesis import settings
 
 from pv_trainer import apr_reader
 from pv_trainer.apr_writer import Payload, write_apr
@@ -23,11 +22,6 @@ from pv_trainer.tokenizer import train_bpe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-
-# A shared machine stalls: no property fails on a time.
-settings.register_profile("trainer", deadline=None)
-settings.load_profile("trainer")
 
 
 class RewriteApr(Protocol):
