@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes
@@ -25,14 +26,22 @@ HARNESS_PACKAGE = "pv_harness"
 """The judge is no part of the fingerprint unless a claim covers it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: the digest of the syntax is worked out when asked for
 class SourceFile:
-    """One Python file: the digest of its bytes, of its syntax, and what it imports."""
+    """One Python file: the digest of its bytes, its syntax, and what it imports.
+
+    `tree` is None for a file that does not parse; it is then known by its bytes.
+    """
 
     path: Path
     bytes_digest: str
-    syntax_digest: str
+    tree: ast.Module | None
     imports: tuple[str, ...]
+
+    @cached_property
+    def syntax_digest(self) -> str:
+        """The digest that ignores layout; most commands follow imports and never need it."""
+        return self.bytes_digest if self.tree is None else syntax_digest(self.tree)
 
 
 class SourceTree:
@@ -42,10 +51,16 @@ class SourceTree:
         self.root = root
         self._roots = tuple(source_roots)
         self._files: dict[Path, SourceFile] = {}
+        self._modules: dict[str, Path | None] = {}
         self._bytes_digests: dict[Path, str] = {}
 
     def find_module(self, name: str) -> Path | None:
         """The file of a dotted module or package below the source roots, or None."""
+        if name not in self._modules:
+            self._modules[name] = self._look_for(name)
+        return self._modules[name]
+
+    def _look_for(self, name: str) -> Path | None:
         relative = name.replace(".", "/")
         for root in self._roots:
             for candidate in (root / relative / "__init__.py", root / f"{relative}.py"):
@@ -119,10 +134,10 @@ class SourceTree:
         try:
             tree = ast.parse(data)
         except SYNTAX_ERRORS:
-            return SourceFile(path, digest_bytes(data), digest_bytes(data), ())
+            return SourceFile(path, digest_bytes(data), None, ())
         package = self._package_of(path)
         imports = tuple(sorted(set(_imported_names(tree, package))))
-        return SourceFile(path, digest_bytes(data), syntax_digest(tree), imports)
+        return SourceFile(path, digest_bytes(data), tree, imports)
 
     def _package_of(self, path: Path) -> str:
         name = self.module_name(path) or ""
