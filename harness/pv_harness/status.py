@@ -147,10 +147,9 @@ def derive_status(
         return Status(StatusKind.UNBOUND, ceiling, why="no check is bound to it", cure=cure)
     judged = (_judged_again(falsifier, a.record) for a in runs if not a.changes)
     fresh = sorted(judged, key=_newest_last, reverse=True)
-    verdict = _red_or_absent(falsifier, fresh, runs, patches)
-    if verdict is not None:
-        kind, detail, why, cure, record, level = verdict
-        return Status(kind, ceiling, level, detail, why, cure, potency, record=record)
+    decided = _red_or_absent(falsifier, fresh, runs, patches)
+    if decided is not None:
+        return replace(decided, potency=potency)
     passed = [r for r in fresh if r.verdict is Verdict.PASSED]
     return _status_of_passed(falsifier, passed, potency, patches)
 
@@ -216,34 +215,32 @@ def _reached_condition(entry: str, record: RunRecord) -> Condition:
     return Condition(text, holds=False, cure="run the command in the check, with `cli`")
 
 
-_Verdict = tuple[StatusKind, str, str, str, "RunRecord | None", "Level | None"]
-
-
 def _red_or_absent(
     falsifier: Falsifier,
     fresh: Sequence[RunRecord],
     runs: Sequence[Assessed],
     patches: Sequence[AssessedPatch],
-) -> _Verdict | None:
+) -> Status | None:
     """What the records say before any level is asked about; None if a passing one decides."""
     by_verdict = {v: [r for r in fresh if r.verdict is v] for v in Verdict}
     failed, passed = by_verdict[Verdict.FAILED], by_verdict[Verdict.PASSED]
-    again = f"pv run {falsifier.id} --again"
+    ceiling = falsifier.ceiling
     if failed and passed:
-        why = "passed and failed on one fingerprint"
-        return StatusKind.FLAKY, "", why, "make the check deterministic", failed[0], None
+        why, cure = "passed and failed on one fingerprint", "make the check deterministic"
+        return Status(StatusKind.FLAKY, ceiling, why=why, cure=cure, record=failed[0])
     if failed:
-        why = _first_line(failed[0].reason)
+        why, cure = _first_line(failed[0].reason), f"pv explain {falsifier.id}"
         detail = ", ".join(failed[0].broken)
-        return StatusKind.FAILED, detail, why, f"pv explain {falsifier.id}", failed[0], None
+        return Status(StatusKind.FAILED, ceiling, None, detail, why, cure, record=failed[0])
     for verdict, kind in _ABSENT:
         found = by_verdict[verdict]
         if found and (not passed or _newest_last(found[0]) > _newest_last(passed[0])):
-            why = _first_line(found[0].reason)
+            why, detail = _first_line(found[0].reason), ""
+            cure = f"pv run {falsifier.id} --again"
             if verdict is Verdict.BLOCKED:
+                detail = why
                 cure = f"pv run --prove {falsifier.id}, where {falsifier.requires} is"
-                return kind, why, why, cure, found[0], None
-            return kind, "", why, again, found[0], None
+            return Status(kind, ceiling, None, detail, why, cure, record=found[0])
     return None if passed else _stale_or_never(falsifier, runs, patches)
 
 
@@ -256,11 +253,11 @@ _ABSENT = (
 
 def _stale_or_never(
     falsifier: Falsifier, runs: Sequence[Assessed], patches: Sequence[AssessedPatch]
-) -> _Verdict:
-    cure = f"pv run --prove {falsifier.id}"
+) -> Status:
+    ceiling, cure = falsifier.ceiling, f"pv run --prove {falsifier.id}"
     stale = sorted((a for a in runs if a.changes), key=lambda a: _newest_last(a.record))
     if not stale:
-        return StatusKind.NOT_RUN, "", "never measured", cure, None, None
+        return Status(StatusKind.NOT_RUN, ceiling, why="never measured", cure=cure)
     last = stale[-1]
     level = _former_level(falsifier, last.record, patches)
     was = level.value if level else last.record.verdict.value
@@ -268,7 +265,7 @@ def _stale_or_never(
     if len(last.changes) > 1:
         because += f" and {len(last.changes) - 1} more"
     detail = f"was {was}, because {because}"
-    return StatusKind.STALE, detail, because, cure, last.record, level
+    return Status(StatusKind.STALE, ceiling, level, detail, because, cure, record=last.record)
 
 
 def _former_level(

@@ -143,8 +143,8 @@ def _text_of(patch: Patch, world: World) -> str | OSError:
             world.texts[path] = read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         return OSError(0, "is not UTF-8 text")
-    except ValueError as error:
-        return OSError(0, f"is not a path: {error}")
+    except ValueError:
+        return OSError(0, "is not a path: it holds a NUL character")
     except FileNotFoundError:
         return OSError(0, "does not exist")
     except OSError as error:
