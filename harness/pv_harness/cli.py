@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pv_harness.board.scoreboard import Row, Scoreboard
-    from pv_harness.contract import Falsifier
+    from pv_harness.contracts.contract import Falsifier
     from pv_harness.evidence.records import PatchRecord
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.project import Project
@@ -150,8 +150,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run_validate(args: argparse.Namespace) -> ExitCode:
     """`pv validate PATH...`."""
+    from pv_harness.contracts.validation import render_report, validate
     from pv_harness.evidence.store import read_statements
-    from pv_harness.validation import render_report, validate
 
     project = _project(args)
     report = validate(args.paths, project)
@@ -197,8 +197,8 @@ def run_scoreboard(args: argparse.Namespace) -> ExitCode:
 
 def run_gate(args: argparse.Namespace) -> ExitCode:
     """`pv gate [ID...]`: one line per falsifier that stands in the way, then the decision."""
-    from pv_harness.contract import Level
-    from pv_harness.gate import decide_gate
+    from pv_harness.contracts.contract import Level
+    from pv_harness.policy.gate import decide_gate
 
     declared, _ = _declared(args)
     required = None if args.require == "ceiling" else Level(args.require)
@@ -249,7 +249,7 @@ def _project(args: argparse.Namespace) -> Project:
 
 
 def _declared(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, ...]]:
-    from pv_harness.selection import select_falsifiers
+    from pv_harness.contracts.selection import select_falsifiers
     from pv_harness.workflow import read_declared
 
     declared = read_declared(_project(args))
@@ -258,7 +258,7 @@ def _declared(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, ...]
 
 def _board(declared: Declared, args: argparse.Namespace) -> Scoreboard:
     from pv_harness.board.scoreboard import Scoreboard
-    from pv_harness.selection import select_falsifiers
+    from pv_harness.contracts.selection import select_falsifiers
     from pv_harness.workflow import read_board
 
     wanted = {f.id for f in select_falsifiers(declared.contracts, args.names)}

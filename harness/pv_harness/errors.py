@@ -6,7 +6,7 @@
     ├── EvidenceError         unreadable or altered evidence               exit 4
     └── InfrastructureError   a crash, a full disk, a child that vanished  exit 4
 
-A refuted claim is not an error: it is a verdict (`pv_harness.status`).
+A refuted claim is not an error: it is a verdict (`pv_harness.judging.status`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pv_harness.exit_code import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pv_harness.problem import Problem
+    from pv_harness.documents.problem import Problem
 
 
 class PvError(Exception):

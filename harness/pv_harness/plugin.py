@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     checks = [item.nodeid for item in items if falsifier_of(item)]
     if checks and _SESSION not in config.stash:
-        from pv_harness.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
+        from pv_harness.measuring.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
 
         config.stash[_OWN_PLAN] = True
         folder = Path(tempfile.mkdtemp(prefix="pv-records-"))
@@ -129,7 +129,7 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the scoreboard after a plain pytest run."""
     if config.stash.get(_OWN_PLAN, False):
-        from pv_harness.plain_session import render_own_scoreboard  # noqa: PLC0415
+        from pv_harness.measuring.plain_session import render_own_scoreboard  # noqa: PLC0415
 
         session = config.stash[_SESSION]
         width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest has no public name for it

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 from pv_harness import __version__
 from pv_harness.board.documents import render_json, render_markdown
 from pv_harness.board.scoreboard import derive_scoreboard
+from pv_harness.contracts.validation import load_contracts
 from pv_harness.digest import digest_file
 from pv_harness.errors import InfrastructureError
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.evidence.statement import RunStatement
 from pv_harness.evidence.store import append_statement, read_statements, write_atomically
+from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.plan import blocked_by
 from pv_harness.measuring.runner import Workbench, measure_falsifiers, needed_inputs
 from pv_harness.proving.prover import Task, plant_all, scratch_copies
-from pv_harness.sources import SourceTree
-from pv_harness.validation import load_contracts
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pv_harness.bindings import Check
     from pv_harness.board.scoreboard import Row, Scoreboard
-    from pv_harness.contract import Contract, Falsifier, Plant
+    from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.contract import Contract, Falsifier, Plant
     from pv_harness.evidence.records import PatchRecord, RunRecord
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.project import Project

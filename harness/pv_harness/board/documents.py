@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.board.scoreboard import summary_lines
-from pv_harness.contract import show_value
+from pv_harness.contracts.contract import show_value
 
 
 if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Row, Scoreboard
-    from pv_harness.measurement import Judgement
+    from pv_harness.judging.measurement import Judgement
 
 
 def render_markdown(board: Scoreboard, *, now_s: float) -> str:

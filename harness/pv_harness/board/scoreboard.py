@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pv_harness.exit_code import ExitCode, combine
-from pv_harness.manifest import find_changes
-from pv_harness.measurement import judge
-from pv_harness.status import Assessed, AssessedPatch, StatusKind, derive_status
+from pv_harness.fingerprint.manifest import find_changes
+from pv_harness.judging.measurement import judge
+from pv_harness.judging.status import Assessed, AssessedPatch, StatusKind, derive_status
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pv_harness.bindings import Check
-    from pv_harness.contract import Contract, Falsifier
+    from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.contract import Contract, Falsifier
     from pv_harness.evidence.records import PatchRecord, RunRecord
-    from pv_harness.manifest import Change, Manifest
-    from pv_harness.measurement import Judgement
-    from pv_harness.sources import SourceTree
-    from pv_harness.status import Status
+    from pv_harness.fingerprint.manifest import Change, Manifest
+    from pv_harness.fingerprint.sources import SourceTree
+    from pv_harness.judging.measurement import Judgement
+    from pv_harness.judging.status import Status
 
 _Record = TypeVar("_Record", "RunRecord", "PatchRecord")
 

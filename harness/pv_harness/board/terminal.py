@@ -6,8 +6,8 @@ import io
 from typing import TYPE_CHECKING
 
 from pv_harness.board.scoreboard import closeness, summary_lines
-from pv_harness.contract import show_value
-from pv_harness.status import StatusKind
+from pv_harness.contracts.contract import show_value
+from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.evidence.records import RunRecord
-    from pv_harness.status import Status
+    from pv_harness.judging.status import Status
 
 _WIDE = 120
 _STYLES = {

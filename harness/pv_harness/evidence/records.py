@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pv_harness.manifest import Manifest
-    from pv_harness.measurement import Measurement
+    from pv_harness.fingerprint.manifest import Manifest
+    from pv_harness.judging.measurement import Measurement
 
 
 class Verdict(Enum):

@@ -20,8 +20,8 @@ from pv_harness.digest import canonical_json
 from pv_harness.errors import EvidenceError
 from pv_harness.evidence.fields import Field
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
-from pv_harness.manifest import Entry, EntryKind, Manifest
-from pv_harness.measurement import Measurement
+from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
+from pv_harness.judging.measurement import Measurement
 from pv_harness.measuring.record import measurement_to_json
 from pv_harness.wording import show
 
@@ -29,7 +29,7 @@ from pv_harness.wording import show
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pv_harness.contract import Scalar
+    from pv_harness.contracts.contract import Scalar
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"

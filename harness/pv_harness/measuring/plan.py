@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.contract import Bound, Comparator
+from pv_harness.contracts.contract import Bound, Comparator
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pv_harness.contract import Contract, Falsifier
+    from pv_harness.contracts.contract import Contract, Falsifier
     from pv_harness.project import Project
 
 PLAN_VARIABLE = "PV_PLAN"

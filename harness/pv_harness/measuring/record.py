@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.digest import digest_bytes
-from pv_harness.measurement import Measurement
+from pv_harness.judging.measurement import Measurement
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import RunRecord, Verdict
-from pv_harness.manifest import build_manifest, find_changes
+from pv_harness.fingerprint.manifest import build_manifest, find_changes
+from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.measuring.child import Launch, run_checks
 from pv_harness.measuring.environment import describe_environment, find_devices
 from pv_harness.measuring.plan import (
@@ -20,15 +21,14 @@ from pv_harness.measuring.plan import (
     watched_entries,
 )
 from pv_harness.measuring.verdict import broken_metrics, decide, records_of
-from pv_harness.sources import SourceTree
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pv_harness.bindings import Check
-    from pv_harness.contract import Contract, Falsifier
-    from pv_harness.manifest import Manifest
+    from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.contract import Contract, Falsifier
+    from pv_harness.fingerprint.manifest import Manifest
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.project import Project

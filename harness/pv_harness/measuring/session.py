@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import InfrastructureError, UsageError
-from pv_harness.measurement import Measurement, judge, plain_value
+from pv_harness.judging.measurement import Measurement, judge, plain_value
 from pv_harness.measuring.command import clean_environment, run_command
 from pv_harness.measuring.record import (
     CheckRecord,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pv_harness.measurement import Judgement
+    from pv_harness.judging.measurement import Judgement
     from pv_harness.measuring.command import CompletedCommand
     from pv_harness.measuring.plan import Plan, Target
 

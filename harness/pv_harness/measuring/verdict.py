@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import Verdict
-from pv_harness.measurement import judge
+from pv_harness.judging.measurement import judge
 from pv_harness.measuring.record import Outcome
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pv_harness.bindings import Check
-    from pv_harness.contract import Falsifier
+    from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.contract import Falsifier
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from pv_harness.contract import Control, Defect
+from pv_harness.contracts.contract import Control, Defect
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
 from pv_harness.measuring.child import Launch, run_checks
 from pv_harness.measuring.record import Outcome
@@ -30,7 +30,7 @@ from pv_harness.proving.scratch import VoidPatchError, copy_project, planted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pv_harness.contract import Falsifier, Plant
+    from pv_harness.contracts.contract import Falsifier, Plant
     from pv_harness.evidence.records import RunRecord
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord

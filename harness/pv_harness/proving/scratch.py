@@ -25,7 +25,7 @@ from pv_harness.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pv_harness.contract import Patch
+    from pv_harness.contracts.contract import Patch
     from pv_harness.project import Project
 
 _DEEPEST = 20

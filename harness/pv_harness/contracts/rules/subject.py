@@ -1,0 +1,67 @@
+"""The subject that a claim names: modules and entry points that are really there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pv_harness.contracts.rules.world import Claim, World
+    from pv_harness.documents.problem import Problem
+
+
+def covered_modules_exist(claim: Claim, world: World) -> Iterator[Problem]:
+    """PV035: what a claim covers has a source file, or nothing could make it stale."""
+    for index, name in enumerate(claim.falsifier.covers):
+        if world.tree.find_module(name) is None:
+            what = f"covers {name!r}; no such module below {_roots(world)}"
+            yield claim.problem("PV035", what, "covers", index)
+
+
+def entry_points_exist(claim: Claim, world: World) -> Iterator[Problem]:
+    """PV036: an entry point that is not there, or can't be watched, is never reached."""
+    for rule in claim.falsifier.levels:
+        for index, target in enumerate(rule.reached):
+            keys = ("levels", rule.level.value, "reached", index)
+            module, _, function = target.partition(":")
+            path = world.tree.find_module(module)
+            if path is None:
+                what = f"reached {target!r}; no module {module!r} below {_roots(world)}"
+                yield claim.problem("PV036", what, *keys)
+            elif reason := _unwatchable(function, path, world):
+                what = f"reached {target!r}; {world.project.relative(path)} {reason}"
+                yield claim.problem("PV036", what, *keys)
+
+
+def _unwatchable(function: str, path: Path, world: World) -> str:
+    """Why calls of a function can't be seen; empty if they can."""
+    functions = _functions(path, world)
+    if function not in functions:
+        return f"has no top-level function {function!r}"
+    if functions[function]:
+        # The name then holds what the decorator returned: a closure, whose code can't be
+        # swapped, or no function at all.
+        return f"has a decorator on {function!r}, so that its calls can't be watched"
+    return ""
+
+
+def _functions(path: Path, world: World) -> Mapping[str, bool]:
+    if path not in world.functions:
+        found: dict[str, bool] = {}
+        try:
+            for node in statements_of(parse(path.read_bytes()).body):
+                if isinstance(node, FunctionNode):
+                    found[node.name] = bool(node.decorator_list) or found.get(node.name, False)
+        except (OSError, *SYNTAX_ERRORS):
+            found = {}
+        world.functions[path] = found
+    return world.functions[path]
+
+
+def _roots(world: World) -> str:
+    return ", ".join(map(world.project.relative, world.project.source_roots))

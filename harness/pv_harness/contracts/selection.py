@@ -1,0 +1,50 @@
+"""Which falsifiers a command is about: by ID, by contract, by pattern."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from pv_harness.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pv_harness.contracts.contract import Contract, Falsifier
+
+
+def select_falsifiers(
+    contracts: Sequence[Contract], names: Sequence[str]
+) -> tuple[Falsifier, ...]:
+    """The falsifiers that the names mean, in the order of the contracts; no name means all.
+
+    A name is a falsifier's ID, a contract's ID, or a pattern (`*`, `?`) for either.
+
+    Raises:
+        UsageError: a name means nothing.
+    """
+    chosen: dict[str, None] = {}
+    for name in names:
+        found = _matches(contracts, name)
+        if not found:
+            raise UsageError(_unknown(contracts, name))
+        chosen.update(dict.fromkeys(found))
+    return tuple(f for c in contracts for f in c.falsifiers if not names or f.id in chosen)
+
+
+def _matches(contracts: Sequence[Contract], name: str) -> list[str]:
+    return [
+        f.id
+        for c in contracts
+        for f in c.falsifiers
+        if fnmatchcase(f.id, name) or fnmatchcase(c.id, name)
+    ]
+
+
+def _unknown(contracts: Sequence[Contract], name: str) -> str:
+    known = [c.id for c in contracts] + [f.id for c in contracts for f in c.falsifiers]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]}?" if near else "; `pv scoreboard` lists them"
+    return f"{name!r} is neither a falsifier nor a contract{hint}"

@@ -1,0 +1,289 @@
+"""Strict YAML with positions: bytes in, plain data and problems out.
+
+What PyYAML's own loaders let through and this one does not: a key given twice, anchors and
+merge keys (a few of which can fill the memory), tags, YAML 1.1's readings of `no`, `010` and
+`1:30`, nesting deep enough to overflow the C stack, and a second document that nobody reads.
+Every such thing is a problem with a place; no exception of PyYAML's leaves this module.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pv_harness.documents.problem import Problem, Severity, sort_key
+from pv_harness.documents.scalars import resolve
+from pv_harness.regular_file import FileTooLargeError, read_regular, reason
+from pv_harness.wording import show
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+MAX_SIZE_BYTES = 1 << 20
+MAX_DEPTH = 64
+
+# YAML's printable set, less what YAML 1.1 alone takes for line breaks (NEL, LS, PS) and less
+# the byte order mark: either would move the lines that an editor shows.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "begins with a byte order mark",
+    b"\xff\xfe": "is UTF-16",
+    b"\xfe\xff": "is UTF-16",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a node stands, and where its children and keys do; lines and columns from 1."""
+
+    line: int
+    column: int
+    children: dict[str | int, Mark] | None = None
+    keys: dict[str, tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file as plain data: dict, list, str, int, float, bool and None.
+
+    Attributes:
+        path: the file's name as problems print it.
+        value: the data; None where `readable` is False.
+        readable: False when no data could be had at all.
+        problems: what is wrong with the file as YAML, sorted by place. Data that is there in
+            spite of problems is a draft: a key given twice has its first value, an alias None.
+    """
+
+    path: str
+    value: Any
+    mark: Mark
+    readable: bool = True
+    problems: tuple[Problem, ...] = ()
+
+    def position(self, keys: Sequence[str | int]) -> tuple[int, int]:
+        """Line and column of a node, or of the nearest node around it that exists."""
+        mark = self.mark
+        for key in keys:
+            child = (mark.children or {}).get(key)
+            if child is None:
+                break
+            mark = child
+        return mark.line, mark.column
+
+    def key_position(self, keys: Sequence[str | int]) -> tuple[int, int]:
+        """Line and column of a mapping's key, given the way to its value.
+
+        For an item of a list it is the position of the item.
+        """
+        mark = self.mark
+        for key in keys[:-1]:
+            child = (mark.children or {}).get(key)
+            if child is None:
+                return mark.line, mark.column
+            mark = child
+        last = keys[-1] if keys else None
+        if isinstance(last, str) and mark.keys and last in mark.keys:
+            return mark.keys[last]
+        return self.position(keys)
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        position: tuple[int, int],
+        severity: Severity = Severity.ERROR,
+    ) -> Problem:
+        """A problem of this file."""
+        return Problem(self.path, *position, code, message, severity)
+
+
+def load_file(path: Path, name: str, max_size_bytes: int = MAX_SIZE_BYTES) -> Document:
+    """The document in the file at `path`, which problems call `name`.
+
+    A file that can't be read, and one that is no regular file, is a document with a problem.
+    """
+    try:
+        data = read_regular(path, max_size_bytes)
+    except FileTooLargeError as error:
+        return _unreadable(name, "PV002", f"the file {reason(error)}")
+    except OSError as error:
+        return _unreadable(name, "PV001", f"the file can't be read: {reason(error)}")
+    return load(data, name, max_size_bytes)
+
+
+def load(data: bytes, path: str, max_size_bytes: int = MAX_SIZE_BYTES) -> Document:
+    """The document that `data` spells, with all problems; never raises for bad input.
+
+    Scalars follow YAML 1.2's core schema, keys of mappings are always text.
+    """
+    if len(data) > max_size_bytes:
+        size = f"the file is larger than {max_size_bytes:,} bytes, the most that is read"
+        return _unreadable(path, "PV002", size)
+    for prefix, what in _BYTE_ORDER_MARKS.items():
+        if data.startswith(prefix):
+            return _unreadable(path, "PV003", f"the file {what}; save it as plain UTF-8")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = _place_of(data[: error.start].decode("utf-8"))
+        byte = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        return _unreadable(path, "PV003", byte, place)
+    if found := _FORBIDDEN.search(text):
+        character = (
+            f"the character U+{ord(found[0]):04X} is not allowed in a contract; remove it"
+        )
+        return _unreadable(path, "PV003", character, _place_of(text[: found.start()]))
+    return _Composer(path, text).document()
+
+
+def _unreadable(
+    path: str, code: str, message: str, place: tuple[int, int] = (1, 1)
+) -> Document:
+    problem = Problem(path, *place, code, message)
+    return Document(path, None, Mark(1, 1), readable=False, problems=(problem,))
+
+
+def _place_of(before: str) -> tuple[int, int]:
+    lines = re.split(r"\r\n|\r|\n", before)
+    return len(lines), len(lines[-1]) + 1
+
+
+class _TooDeepError(Exception):
+    """Nesting beyond MAX_DEPTH, at a place."""
+
+
+class _Composer:
+    """Builds one document from parser events; depth is bounded before each descent."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._text = text
+        self._problems: list[Problem] = []
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self._events: Iterator[Any] = yaml.parse(text, Loader=loader)
+
+    def document(self) -> Document:
+        try:
+            return self._compose_document()
+        except yaml.YAMLError as error:
+            return self._syntax_error(error)
+        except _TooDeepError as error:
+            depth = f"more than {MAX_DEPTH} levels of nesting"
+            return _unreadable(self._path, "PV002", depth, error.args[0])
+
+    def _compose_document(self) -> Document:
+        next(self._events)
+        start = next(self._events)
+        if isinstance(start, yaml.StreamEndEvent):
+            return _unreadable(self._path, "PV008", "the file is empty; it should be a mapping")
+        if start.version or start.tags:
+            self._report("PV006", "a directive; contracts are YAML 1.2 without any", start)
+        value, mark = self._node(next(self._events), 0)
+        next(self._events)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            second = "a second document begins; a file holds one contract"
+            place = _place(after)
+            return _unreadable(self._path, "PV007", second, place)
+        problems = tuple(sorted(self._problems, key=sort_key))
+        return Document(self._path, value, mark, problems=problems)
+
+    def _node(self, event: Any, depth: int) -> tuple[Any, Mark]:
+        line, column = _place(event)
+        if isinstance(event, yaml.AliasEvent):
+            self._report("PV006", f"the alias {show(event.anchor)}; write the value out", event)
+            return None, Mark(line, column)
+        self._refuse_properties(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event), Mark(line, column)
+        if depth == MAX_DEPTH:
+            raise _TooDeepError((line, column))
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(event, depth + 1)
+        return self._mapping(event, depth + 1)
+
+    def _refuse_properties(self, event: Any) -> None:
+        if event.anchor is not None:
+            self._report("PV006", f"the anchor {show(event.anchor)}; write values out", event)
+        if event.tag is not None:
+            self._report("PV006", f"the tag {show(event.tag)}; values have no tags", event)
+
+    def _scalar(self, event: Any) -> Any:
+        text: str = event.value
+        if not event.implicit[0] or event.style:
+            return self._encodable(text, event)
+        try:
+            return resolve(text)
+        except ValueError as error:
+            self._report("PV002", str(error), event)
+            return None
+
+    def _encodable(self, text: str, event: Any) -> str:
+        # An escape such as "\ud800" makes a string that no terminal and no file can take.
+        if not text.isascii() and re.search("[\ud800-\udfff]", text):
+            self._report("PV003", "an escape spells half a surrogate pair", event)
+            return ""
+        return text
+
+    def _sequence(self, start: Any, depth: int) -> tuple[list[Any], Mark]:
+        values: list[Any] = []
+        marks: dict[str | int, Mark] = {}
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            value, marks[len(values)] = self._node(event, depth)
+            values.append(value)
+        return values, Mark(*_place(start), marks)
+
+    def _mapping(self, start: Any, depth: int) -> tuple[dict[str, Any], Mark]:
+        values: dict[str, Any] = {}
+        marks: dict[str | int, Mark] = {}
+        places: dict[str, tuple[int, int]] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event, depth)
+            value, mark = self._node(next(self._events), depth)
+            if key is None:
+                continue
+            if key in values:
+                first = f"first at line {places[key][0]}"
+                self._report("PV005", f"the key {show(key)} is given twice; {first}", event)
+                continue
+            values[key], marks[key], places[key] = value, mark, _place(event)
+        return values, Mark(*_place(start), marks, places)
+
+    def _key(self, event: Any, depth: int) -> str | None:
+        """The text of a key, or None for one that can't be read; its problem is noted."""
+        if not isinstance(event, yaml.ScalarEvent):
+            before = len(self._problems)
+            self._node(event, depth)
+            if len(self._problems) == before:
+                self._report("PV006", "a key that is not a word; write it as text", event)
+            return None
+        if event.value == "<<" and not event.style:
+            self._report("PV006", "the merge key <<; write the entries out", event)
+            return None
+        self._refuse_properties(event)
+        return self._encodable(event.value, event)
+
+    def _report(self, code: str, message: str, event: Any) -> None:
+        self._problems.append(Problem(self._path, *_place(event), code, message))
+
+    def _syntax_error(self, error: yaml.YAMLError) -> Document:
+        if not isinstance(error, yaml.MarkedYAMLError):
+            return _unreadable(self._path, "PV004", f"not YAML: {error}")
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        place = min(place, _place_of(self._text))  # libyaml points one line past the end
+        parts = [part for part in (error.problem, error.context) if part]
+        if error.context_mark and error.context_mark.line + 1 < place[0]:
+            parts.append(f"that begins at line {error.context_mark.line + 1}")
+        return _unreadable(self._path, "PV004", f"not YAML: {' '.join(parts)}", place)
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1

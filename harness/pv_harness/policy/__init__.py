@@ -1,0 +1,3 @@
+"""Decisions over statuses: what a gate asks for, and who may be excused."""
+
+from __future__ import annotations

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pv_harness.fingerprint.sources import SourceTree, syntax_digest
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+SOURCE = '''\
+"""Doc."""
+import os
+
+
+def f(x, *, y=1):
+    """Twice."""
+    return x * 2 + y
+'''
+
+
+def digest(text: str) -> str:
+    return syntax_digest(ast.parse(text))
+
+
+def make_tree(root: Path, files: dict[str, str]) -> SourceTree:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return SourceTree(root, [root])
+
+
+def names(tree: SourceTree, root: Path, *start: str) -> set[str]:
+    return {p.relative_to(root).as_posix() for p in tree.closure([root / s for s in start])}
+
+
+def test_comments_blank_lines_and_quotes_do_not_change_the_digest() -> None:
+    moved = SOURCE.replace("import os\n", "# why\nimport os  # noqa\n\n\n")
+    assert digest(moved) == digest(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x * 2", "x * 3"),
+        ("x * 2", "x + 2"),
+        ("y=1", "y=1.0"),
+        ("y=1", "y=True"),
+        ("*, y", "y"),
+        ("import os", "import sys"),
+        ("Twice", "Thrice"),
+        ("return x", "x"),
+    ],
+)
+def test_any_change_of_meaning_changes_the_digest(old: str, new: str) -> None:
+    assert SOURCE.count(old) == 1
+    assert digest(SOURCE.replace(old, new)) != digest(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(" + x" * 1499, " + x" * 1498 + " - x"), ("[0]" * 1499, "[0]" * 1498)]
+)
+def test_an_expression_of_many_terms_has_a_digest(one: str, other: str) -> None:
+    assert digest(f"y = x{one}\n") == digest(f"y = (x{one})\n")
+    assert digest(f"y = x{one}\n") != digest(f"y = x{other}\n")
+
+
+def test_the_closure_follows_imports_and_takes_the_packages_above(tmp_path: Path) -> None:
+    tree = make_tree(
+        tmp_path,
+        {
+            "a/__init__.py": "",
+            "a/b.py": "from a.sub import leaf\n",
+            "a/sub/__init__.py": "from . import hidden\n",
+            "a/sub/leaf.py": "import other\n",
+            "a/sub/hidden.py": "",
+            "other.py": "import json\n",
+            "unrelated.py": "",
+        },
+    )
+    assert names(tree, tmp_path, "a/b.py") == {
+        "a/__init__.py",
+        "a/b.py",
+        "a/sub/__init__.py",
+        "a/sub/leaf.py",
+        "a/sub/hidden.py",
+        "other.py",
+    }
+
+
+def test_an_import_inside_a_function_counts_and_one_for_typing_does_not(tmp_path: Path) -> None:
+    text = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import only_types\n"
+        "def f():\n    import lazy\n"
+    )
+    tree = make_tree(tmp_path, {"m.py": text, "lazy.py": "", "only_types.py": ""})
+    assert names(tree, tmp_path, "m.py") == {"m.py", "lazy.py"}
+
+
+def test_relative_imports_are_resolved_at_every_level(tmp_path: Path) -> None:
+    tree = make_tree(
+        tmp_path,
+        {
+            "p/__init__.py": "",
+            "p/q/__init__.py": "",
+            "p/q/m.py": "from ..r import x\nfrom .s import y\n",
+            "p/r.py": "",
+            "p/q/s.py": "",
+        },
+    )
+    found = names(tree, tmp_path, "p/q/m.py")
+    assert {"p/r.py", "p/q/s.py"} <= found
+
+
+def test_a_cycle_ends(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, {"x.py": "import y\n", "y.py": "import x\n"})
+    assert names(tree, tmp_path, "x.py") == {"x.py", "y.py"}
+
+
+def test_a_file_that_does_not_parse_is_known_by_its_bytes(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, {"bad.py": "def (\n"})
+    file = tree.read(tmp_path / "bad.py")
+    assert file.syntax_digest == file.bytes_digest
+    assert file.imports == ()
