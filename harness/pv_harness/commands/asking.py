@@ -1,0 +1,89 @@
+"""What several verbs share: the project, the falsifiers that names mean, the board of those."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pv_harness.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from pv_harness.board.scoreboard import Row, Scoreboard
+    from pv_harness.contracts.contract import Falsifier
+    from pv_harness.project import Project
+    from pv_harness.workflow import Declared
+
+
+def add_names(verb: argparse.ArgumentParser) -> None:
+    """`[ID...]`: the falsifiers that a verb is about, all without any."""
+    verb.add_argument(
+        "names", nargs="*", metavar="ID", help="falsifiers or contracts, patterns too"
+    )
+
+
+def positive(text: str) -> int:
+    """The value of an option that counts something, at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def find_project(args: argparse.Namespace) -> Project:
+    """The project that a command line is about: `--root`, or the one around the current folder.
+
+    Raises:
+        UsageError: there is no such folder, or its configuration is wrong.
+    """
+    from pv_harness.project import find_root, load_project
+
+    start = args.root or Path.cwd()
+    if not start.is_dir():
+        raise UsageError(f"--root {start}: no such folder")
+    return load_project(find_root(start))
+
+
+def read_selected(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, ...]]:
+    """What the project declares, and the falsifiers that the command line names.
+
+    Raises:
+        ContractError: the contracts can't be judged.
+        UsageError: a name means nothing.
+    """
+    from pv_harness.contracts.selection import select_falsifiers
+    from pv_harness.workflow import read_declared
+
+    declared = read_declared(find_project(args))
+    return declared, select_falsifiers(declared.contracts, args.names)
+
+
+def select_board(declared: Declared, args: argparse.Namespace) -> Scoreboard:
+    """The scoreboard of the falsifiers that the command line names.
+
+    Raises:
+        EvidenceError: evidence is unreadable or altered.
+    """
+    from pv_harness.board.scoreboard import Scoreboard
+    from pv_harness.contracts.selection import select_falsifiers
+    from pv_harness.workflow import read_board
+
+    wanted = {f.id for f in select_falsifiers(declared.contracts, args.names)}
+    rows: list[Row] = [r for r in read_board(declared).rows if r.falsifier.id in wanted]
+    return Scoreboard(tuple(rows))
+
+
+def print_board(board: Scoreboard) -> None:
+    """Print the terminal board, as wide as the terminal."""
+    from pv_harness.board.terminal import render_scoreboard
+
+    print(render_scoreboard(board, width=width(), now_s=time.time(), color=sys.stdout.isatty()))
+
+
+def width() -> int:
+    """Columns of the terminal; 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
