@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.contract import Falsifier
     from pv_harness.project import Project
-    from pv_harness.workflow import Declared
+    from pv_harness.workflow.declared import Declared
 
 
 def add_names(verb: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def read_selected(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, 
         UsageError: a name means nothing.
     """
     from pv_harness.contracts.selection import select_falsifiers
-    from pv_harness.workflow import read_declared
+    from pv_harness.workflow.declared import read_declared
 
     declared = read_declared(find_project(args))
     return declared, select_falsifiers(declared.contracts, args.names)
@@ -70,7 +70,7 @@ def select_board(declared: Declared, args: argparse.Namespace) -> Scoreboard:
     """
     from pv_harness.board.scoreboard import Scoreboard
     from pv_harness.contracts.selection import select_falsifiers
-    from pv_harness.workflow import read_board
+    from pv_harness.workflow.declared import read_board
 
     wanted = {f.id for f in select_falsifiers(declared.contracts, args.names)}
     rows: list[Row] = [r for r in read_board(declared).rows if r.falsifier.id in wanted]

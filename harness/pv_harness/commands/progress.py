@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pv_harness.evidence.records import PatchRecord
     from pv_harness.measuring.record import CheckRecord
-    from pv_harness.workflow import Progress
+    from pv_harness.workflow.progress import Progress
 
 
 class Reporter:
@@ -21,7 +21,7 @@ class Reporter:
 
     def progress(self) -> Progress:
         """The callbacks of this reporter."""
-        from pv_harness.workflow import Progress
+        from pv_harness.workflow.progress import Progress
 
         return Progress(self.plan, self.check, self.patch)
 

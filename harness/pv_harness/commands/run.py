@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import argparse
 
     from pv_harness.exit_code import ExitCode
-    from pv_harness.workflow import Declared, Done
+    from pv_harness.workflow.declared import Declared
+    from pv_harness.workflow.progress import Done
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -37,10 +38,11 @@ def add_work_arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Measure what is due, store it, and show the board of what was asked about."""
-    from pv_harness import workflow
+    from pv_harness.workflow.measure import measure
+    from pv_harness.workflow.prove import prove
 
     declared, selected = read_selected(args)
-    work = workflow.prove if args.prove else workflow.measure
+    work = prove if args.prove else measure
     done = work(
         declared, selected, jobs=args.jobs, again=args.again, progress=Reporter().progress()
     )
@@ -56,7 +58,8 @@ def _say_done(done: Done, asked: int) -> None:
 
 
 def _show_board(declared: Declared, args: argparse.Namespace) -> ExitCode:
-    from pv_harness.workflow import read_board, write_reports
+    from pv_harness.workflow.declared import read_board
+    from pv_harness.workflow.reports import write_reports
 
     write_reports(declared.project, read_board(declared), time.time())
     board = select_board(declared, args)

@@ -53,6 +53,8 @@ class RunRecord:
         reason: for anything but PASSED, what was seen.
         reached: entry points entered in processes that the checks started.
         reached_in_process: entry points entered only in the checks' own process.
+        opened: files below the root that were read and are neither source nor declared input.
+        attempt: 1 for the first measurement in a run, 2 for the first retry, and so on.
         finished_s: seconds since the epoch.
         environment: the machine and versions, as strings.
         statement: digest of the statement that holds the record; empty before it is stored.
@@ -67,16 +69,27 @@ class RunRecord:
     checks: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
     reached_in_process: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    attempt: int = 1
     cuda_peak_bytes: int = 0
     duration_s: float = 0.0
     finished_s: float = 0.0
     environment: Mapping[str, str] | None = None
     statement: str = ""
 
+    @property
+    def lane(self) -> str:
+        """The device that did the work: `cuda` if its memory was used, else `cpu`."""
+        return "cuda" if self.cuda_peak_bytes > 0 else "cpu"
+
 
 @dataclass(frozen=True, slots=True)
 class PatchRecord:
-    """One planted defect, or control, of one falsifier."""
+    """One planted defect, or control, of one falsifier.
+
+    Attributes:
+        lane: the device of the run that the patch was planted into, `cpu` or `cuda`.
+    """
 
     falsifier_id: str
     patch_id: str
@@ -88,3 +101,4 @@ class PatchRecord:
     finished_s: float = 0.0
     environment: Mapping[str, str] | None = None
     statement: str = ""
+    lane: str = "cpu"

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from pv_harness.digest import canonical_json
 from pv_harness.errors import EvidenceError
 from pv_harness.evidence.fields import Field
+from pv_harness.evidence.measurements import measurement_to_json
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
 from pv_harness.judging.measurement import Measurement
-from pv_harness.measuring.record import measurement_to_json
 from pv_harness.wording import show
 
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-FORMAT = 1
+FORMAT = 2
 _ENTRY_COLUMNS = 4
 _SPELLED_FLOATS = ("inf", "-inf", "nan")
 
@@ -172,6 +172,8 @@ def _run_to_json(record: RunRecord, table: _EntryTable) -> dict[str, Any]:
         "checks": list(record.checks),
         "reached": list(record.reached),
         "reached_in_process": list(record.reached_in_process),
+        "opened": list(record.opened),
+        "attempt": record.attempt,
         "cuda_peak_bytes": record.cuda_peak_bytes,
         "duration": record.duration_s,
         "finished": record.finished_s,
@@ -185,6 +187,7 @@ def _patch_to_json(record: PatchRecord, table: _EntryTable) -> dict[str, Any]:
         "patch": record.patch_id,
         "patch_digest": record.patch_digest,
         "outcome": record.outcome.value,
+        "lane": record.lane,
         "manifest": table.refer(record.manifest),
         "reason": record.reason,
         "duration": record.duration_s,
@@ -249,6 +252,7 @@ def _measurement(data: Field) -> Measurement:
         unit=data["unit"].text_or_none(),
         samples=data["samples"].whole_or_none(),
         node=data["node"].name(),
+        seed=data["seed"].whole_or_none(),
     )
 
 
@@ -263,6 +267,8 @@ def _run_from_json(data: Field, entries: Sequence[Entry], digest: str) -> RunRec
         checks=data["checks"].names(),
         reached=data["reached"].names(),
         reached_in_process=data["reached_in_process"].names(),
+        opened=data["opened"].names(),
+        attempt=data["attempt"].count(),
         cuda_peak_bytes=data["cuda_peak_bytes"].count(),
         duration_s=data["duration"].seconds(),
         finished_s=data["finished"].seconds(),
@@ -277,6 +283,7 @@ def _patch_from_json(data: Field, entries: Sequence[Entry], digest: str) -> Patc
         patch_id=data["patch"].name(),
         patch_digest=data["patch_digest"].text(),
         outcome=data["outcome"].choice(PatchOutcome),
+        lane=data["lane"].name(),
         manifest=_manifest(data["manifest"], entries),
         reason=data["reason"].text(),
         duration_s=data["duration"].seconds(),

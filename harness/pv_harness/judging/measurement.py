@@ -25,6 +25,7 @@ class Measurement:
         unit: as the check gave it, or None.
         samples: how many observations the value rests on, or None.
         node: the check that measured it.
+        seed: the seed that the check was given, or None.
     """
 
     metric: str
@@ -32,6 +33,7 @@ class Measurement:
     unit: str | None = None
     samples: int | None = None
     node: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pv_harness.measuring.runner import (
     static_manifests,
 )
 from pv_harness.project import find_root, load_project
-from pv_harness.workflow import read_board, read_declared
+from pv_harness.workflow.declared import read_board, read_declared
 
 
 if TYPE_CHECKING:

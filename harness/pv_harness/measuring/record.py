@@ -6,15 +6,17 @@ import json
 import os
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes
-from pv_harness.judging.measurement import Measurement
+from pv_harness.evidence.measurements import measurement_from_json, measurement_to_json
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pv_harness.judging.measurement import Measurement
 
 
 class Outcome(Enum):
@@ -165,27 +167,3 @@ def read_children(record_dir: Path, node: str) -> ChildFacts:
                 modules |= set(facts.get("modules", ()))
                 peak = max(peak, facts.get("cuda_peak_bytes", 0))
     return ChildFacts(tuple(sorted(reached)), tuple(sorted(modules)), peak)
-
-
-def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
-    """A measurement as evidence stores it; values that JSON has no form for become text."""
-    value = measurement.value
-    spelled = isinstance(value, float) and (value != value or value in _INFINITIES)  # noqa: PLR0124
-    return {
-        "metric": measurement.metric,
-        "value": {"float": repr(value)} if spelled else value,
-        "unit": measurement.unit,
-        "samples": measurement.samples,
-        "node": measurement.node,
-    }
-
-
-def measurement_from_json(data: dict[str, Any]) -> Measurement:
-    """The measurement that `measurement_to_json` stored."""
-    value = data["value"]
-    if isinstance(value, dict):
-        value = float(value["float"])
-    return Measurement(data["metric"], value, data["unit"], data["samples"], data["node"])
-
-
-_INFINITIES = (float("inf"), float("-inf"))

@@ -154,6 +154,7 @@ def _prove_one(
         patch_id=task.item.id,
         patch_digest=task.item.digest,
         outcome=outcome,
+        lane=baseline.lane,
         manifest=baseline.manifest,
         reason=reason,
         duration_s=time.monotonic() - started,

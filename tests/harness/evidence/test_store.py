@@ -225,7 +225,7 @@ RUN: Way = ("pv", "runs", 0)
         (("pv", "entries", 0), ["claim", "A", "0"], "has 3 columns, not 4"),
         (("pv", "entries", 0, 0), "sauce", "should be one of claim"),
         (("pv", "entries", 2, 1), "a\0.py", "it should be a name"),
-        (("pv", "format"), True, "format is true, this pv reads 1"),
+        (("pv", "format"), True, "format is true, this pv reads 2"),
         (("pv", "patches", 0, "outcome"), "DEAD", "should be one of KILLED"),
         (("configuration", 0), {}, r"configuration\[0\] lacks 'name'"),
     ],
