@@ -1,19 +1,19 @@
-"""Measurements as JSON, in evidence and in what a check hands to its runner."""
+"""Measurements and curves as JSON, in evidence and in what a check hands to its runner."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from pv_harness.evidence.records import Series
 from pv_harness.judging.measurement import Measurement
 
 
 def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
     """A measurement as evidence stores it; values that JSON has no form for become text."""
-    value = measurement.value
-    spelled = isinstance(value, float) and (value != value or value in _INFINITIES)  # noqa: PLR0124
     return {
         "metric": measurement.metric,
-        "value": {"float": repr(value)} if spelled else value,
+        "value": _spell(measurement.value),
         "unit": measurement.unit,
         "samples": measurement.samples,
         "node": measurement.node,
@@ -23,12 +23,43 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
 
 def measurement_from_json(data: dict[str, Any]) -> Measurement:
     """The measurement that `measurement_to_json` stored."""
-    value = data["value"]
-    if isinstance(value, dict):
-        value = float(value["float"])
+    value = _unspell(data["value"])
     return Measurement(
         data["metric"], value, data["unit"], data["samples"], data["node"], data["seed"]
     )
 
 
-_INFINITIES = (float("inf"), float("-inf"))
+def series_to_json(series: Series) -> dict[str, Any]:
+    """A curve as evidence stores it."""
+    return {
+        "name": series.name,
+        "x": [_spell(value) for value in series.x],
+        "y": [_spell(value) for value in series.y],
+        "x_unit": series.x_unit,
+        "unit": series.unit,
+        "node": series.node,
+    }
+
+
+def series_from_json(data: dict[str, Any]) -> Series:
+    """The curve that `series_to_json` stored."""
+    return Series(
+        data["name"],
+        tuple(float(_unspell(value)) for value in data["x"]),
+        tuple(float(_unspell(value)) for value in data["y"]),
+        data["x_unit"],
+        data["unit"],
+        data["node"],
+    )
+
+
+def _spell(value: Any) -> Any:
+    return (
+        value
+        if not isinstance(value, float) or math.isfinite(value)
+        else {"float": repr(value)}
+    )
+
+
+def _unspell(value: Any) -> Any:
+    return float(value["float"]) if isinstance(value, dict) else value

@@ -46,6 +46,25 @@ class PatchOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A curve that a check recorded for people to look at, a loss by step say; never judged.
+
+    Attributes:
+        x: positions, ascending; as many as `y`.
+        y: values; may hold NaN and infinities.
+        x_unit: what x counts, `step` say.
+        node: the check that recorded it.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    x_unit: str | None = None
+    unit: str | None = None
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One falsifier in one run.
 
@@ -64,6 +83,7 @@ class RunRecord:
     verdict: Verdict
     manifest: Manifest
     measurements: tuple[Measurement, ...] = ()
+    series: tuple[Series, ...] = ()
     broken: tuple[str, ...] = ()
     reason: str = ""
     checks: tuple[str, ...] = ()

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pv_harness.digest import canonical_json
 from pv_harness.errors import EvidenceError
 from pv_harness.evidence.fields import Field
-from pv_harness.evidence.measurements import measurement_to_json
-from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
+from pv_harness.evidence.measurements import measurement_to_json, series_to_json
+from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Series, Verdict
 from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
 from pv_harness.judging.measurement import Measurement
 from pv_harness.wording import show
@@ -167,6 +167,7 @@ def _run_to_json(record: RunRecord, table: _EntryTable) -> dict[str, Any]:
         "verdict": record.verdict.value,
         "manifest": table.refer(record.manifest),
         "measurements": [measurement_to_json(m) for m in record.measurements],
+        "series": [series_to_json(s) for s in record.series],
         "broken": list(record.broken),
         "reason": record.reason,
         "checks": list(record.checks),
@@ -239,21 +240,44 @@ def _manifest(positions: Field, entries: Sequence[Entry]) -> Manifest:
 
 
 def _measurement(data: Field) -> Measurement:
-    stored = data["value"]
-    if isinstance(stored.value, dict):
-        if stored["float"].text() not in _SPELLED_FLOATS:
-            raise EvidenceError(f"{stored.place}.float is none of {', '.join(_SPELLED_FLOATS)}")
-        value: Scalar = float(stored["float"].text())
-    else:
-        value = stored.scalar()
     return Measurement(
         metric=data["metric"].name(),
-        value=value,
+        value=_scalar(data["value"]),
         unit=data["unit"].text_or_none(),
         samples=data["samples"].whole_or_none(),
         node=data["node"].name(),
         seed=data["seed"].whole_or_none(),
     )
+
+
+def _series(data: Field) -> Series:
+    x, y = (tuple(_number(v) for v in data[axis].items()) for axis in ("x", "y"))
+    if len(x) != len(y):
+        raise EvidenceError(f"{data.place} has {len(x)} positions and {len(y)} values")
+    return Series(
+        name=data["name"].name(),
+        x=x,
+        y=y,
+        x_unit=data["x_unit"].text_or_none(),
+        unit=data["unit"].text_or_none(),
+        node=data["node"].name(),
+    )
+
+
+def _number(stored: Field) -> float:
+    value = _scalar(stored)
+    if isinstance(value, (bool, str)):
+        raise EvidenceError(f"{stored.place} is {show(value)}, it should be a number")
+    return float(value)
+
+
+def _scalar(stored: Field) -> Scalar:
+    """A value of evidence; the floats that JSON lacks are spelled as `{"float": "nan"}`."""
+    if not isinstance(stored.value, dict):
+        return stored.scalar()
+    if stored["float"].text() not in _SPELLED_FLOATS:
+        raise EvidenceError(f"{stored.place}.float is none of {', '.join(_SPELLED_FLOATS)}")
+    return float(stored["float"].text())
 
 
 def _run_from_json(data: Field, entries: Sequence[Entry], digest: str) -> RunRecord:
@@ -262,6 +286,7 @@ def _run_from_json(data: Field, entries: Sequence[Entry], digest: str) -> RunRec
         verdict=data["verdict"].choice(Verdict),
         manifest=_manifest(data["manifest"], entries),
         measurements=tuple(_measurement(m) for m in data["measurements"].items()),
+        series=tuple(_series(s) for s in data["series"].items()),
         broken=data["broken"].names(),
         reason=data["reason"].text(),
         checks=data["checks"].names(),
