@@ -18,6 +18,7 @@ from pv_falsifiers import (
     surfaces,
     tiny,
 )
+from pv_falsifiers.live_pair import record_losses
 from pv_falsifiers.populating import loading_refusal_of, refusal_of
 from pv_falsifiers.tiny import measure_refusals, number_at, pretrain, pretrain_from_each
 from pv_trainer.arguments import make_parser
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from pv_falsifiers.apr_bytes import Array
     from pv_falsifiers.live_pair import LivePair, LiveRun
-    from pv_falsifiers.tiny import Bench, Cli, Measure
+    from pv_falsifiers.tiny import Bench, Cli, Measure, RecordSeries
 
 GIVEN: Final = "Some/Model.apr"
 COUNTED_STEPS: Final = (
@@ -153,7 +154,11 @@ def test_missing_or_bogus_metadata_is_refused(
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-006")
 def test_step_0_shows_that_the_init_weights_arrived(
-    measure: Measure, live_pair: LivePair, init_start: LiveRun, random_start: LiveRun
+    measure: Measure,
+    record_series: RecordSeries,
+    live_pair: LivePair,
+    init_start: LiveRun,
+    random_start: LiveRun,
 ) -> None:
     """Before any update, the init model predicts held-out text and a random model guesses.
 
@@ -176,6 +181,8 @@ def test_step_0_shows_that_the_init_weights_arrived(
     measure("validation_sets_equal", same)
     measure("validation_tokens", live_pair.val_targets)
     measure("documents_shared_with_validation", live_pair.count_shared_documents())
+    record_losses(record_series, init_start, "from_init")
+    record_losses(record_series, random_start, "from_random")
 
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-007")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pv_falsifiers import apr_bytes
+from pv_falsifiers.live_pair import record_losses
 from pv_falsifiers.tiny import number_at, read_json
 
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_falsifiers.live_pair import LivePair, LiveRun
-    from pv_falsifiers.tiny import Cli, Measure
+    from pv_falsifiers.tiny import Cli, Measure, RecordSeries
 
 ARCHITECTURE: Final = (
     *("architecture", "hf_architecture", "hf_model_type", "vocab_size", "hidden_size"),
@@ -141,7 +142,7 @@ def test_each_epoch_leaves_a_whole_checkpoint_of_the_trained_model(
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-005")
 def test_the_finetuned_model_has_learnt_what_no_word_count_knows(
-    measure: Measure, live_pair: LivePair, finetuned: LiveRun
+    measure: Measure, record_series: RecordSeries, live_pair: LivePair, finetuned: LiveRun
 ) -> None:
     """At the end, held-out loss is below its threshold and well below the unigram entropy.
 
@@ -164,11 +165,15 @@ def test_the_finetuned_model_has_learnt_what_no_word_count_knows(
     measure("updates", number_at(finetuned.record, "steps"))
     measure("validation_tokens", targets)
     measure("documents_shared_with_validation", live_pair.count_shared_documents())
+    record_losses(record_series, finetuned, "from_init")
 
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-005")
 def test_the_checkpoint_is_a_better_start_than_random_weights(
-    measure: Measure, finetuned: LiveRun, trained_from_random: LiveRun
+    measure: Measure,
+    record_series: RecordSeries,
+    finetuned: LiveRun,
+    trained_from_random: LiveRun,
 ) -> None:
     """The same updates on the same batches get nowhere near it from random weights.
 
@@ -180,6 +185,7 @@ def test_the_checkpoint_is_a_better_start_than_random_weights(
     sets = {str(run.record.get("val")) for run in (finetuned, trained_from_random)}
     measure("validation_sets", len(sets))
     measure("updates", number_at(trained_from_random.record, "steps"))
+    record_losses(record_series, trained_from_random, "from_random")
 
 
 @pytest.mark.falsifies("FALSIFY-APR-PRETRAIN-INIT-FINETUNE-006")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_falsifiers.apr_bytes import Array
-    from pv_falsifiers.tiny import Cli
+    from pv_falsifiers.tiny import Cli, RecordSeries
 
 SEQ_LENGTH: Final = 32
 BATCH_SIZE: Final = 4
@@ -116,6 +116,14 @@ class LiveRun:
         return number_at(self.record, "final", "val_loss")
 
     @property
+    def val_losses(self) -> list[tuple[float, float]]:
+        """Updates done and the validation loss after them in nats: step 0, then each epoch."""
+        written = sorted((self.run_dir / "ckpt").glob("epoch-*.metadata.json"))
+        epochs = [json.loads(path.read_text(encoding="utf-8")) for path in written]
+        later = [(number_at(epoch, "step"), number_at(epoch, "val_loss")) for epoch in epochs]
+        return [(0.0, self.step0_val_loss), *later]
+
+    @property
     def last_checkpoint(self) -> Path:
         """The checkpoint of the last epoch; a path where nothing is if there is none."""
         written = sorted((self.run_dir / "ckpt").glob("epoch-*.apr"))
@@ -144,6 +152,19 @@ def run_from_init(cli: Cli, pair: LivePair, run_dir: Path, updates: int) -> Live
 def run_from_random(cli: Cli, pair: LivePair, run_dir: Path, updates: int) -> LiveRun:
     """The same from random weights: same data, same batches, no checkpoint."""
     return _run(cli, pair, run_dir, updates, "--mode", "from-scratch")
+
+
+def record_losses(record_series: RecordSeries, run: LiveRun, start: str) -> None:
+    """Keep the loss curves of a run for people to look at; `start` says what it began from.
+
+    Called once everything is measured: a run without losses is refuted by its numbers.
+    """
+    losses = [number_at(line, "train_loss") for line in run.metrics]
+    if losses:
+        steps = range(1, len(losses) + 1)
+        record_series(f"train_loss_{start}", steps, losses, x_unit="step", unit="nats")
+    steps_done, val_losses = zip(*run.val_losses, strict=True)
+    record_series(f"val_loss_{start}", steps_done, val_losses, x_unit="step", unit="nats")
 
 
 def _run(cli: Cli, pair: LivePair, run_dir: Path, updates: int, *start: str) -> LiveRun:

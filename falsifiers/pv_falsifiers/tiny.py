@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Cli = Callable[..., CompletedCommand]
     Measure = Callable[..., None]
+    RecordSeries = Callable[..., None]
 
 SHAPE: Final = Shape()
 NO_UPDATES: Final = (

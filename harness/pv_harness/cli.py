@@ -1,22 +1,23 @@
-"""The `pv` command: arguments in, text and an exit code out. The verbs are in `commands`."""
+"""The `pv` command: arguments in, text and an exit code out. The verbs are in `commands`.
+
+Start-up is felt at every prompt and in every hook, so this module imports what `pv --version`
+needs, and the rest where it is used.
+"""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import io
-import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pv_harness import __version__
 from pv_harness.commands import VERBS
-from pv_harness.exit_code import ExitCode
 
 
+TYPE_CHECKING = False  # typing itself costs 4 ms
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
+
+    from pv_harness.exit_code import ExitCode
 
 _EXIT_CODES = """\
 exit codes:
@@ -34,12 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     With --debug they are raised.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    if words == ["--version"]:
+        print(f"pv {__version__}")
+        return 0
     args = make_parser(words).parse_args(words)
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    _prepare_process()
     try:
         code = int(args.run(args))
         sys.stdout.flush()
@@ -53,8 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _prepare_process() -> None:
+    """Let signals end us as Ctrl-C does, and let no character stop us from printing."""
+    import io
+    import signal
+
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line of pv: all verbs, and the options of those that `words` name."""
+    import argparse
+    import importlib
+    from pathlib import Path
+
     parser = argparse.ArgumentParser(
         prog="pv",
         description="Contracts declare falsifiers; checks try to refute them; "
@@ -90,18 +106,21 @@ def _interrupt(_signal: int, _frame: object) -> None:
 def _tell(error: Exception) -> ExitCode:
     """Print an error for people, and choose the exit code that it means."""
     from pv_harness.errors import ContractError, PvError
+    from pv_harness.exit_code import ExitCode
 
     if isinstance(error, ContractError):
         count = len(error.problems)
         noun = "problem" if count == 1 else "problems"
         print(error, file=sys.stderr)
-        print(f"pv: {count} {noun} in the contracts; nothing was judged", file=sys.stderr)
+        print(f"pv: {count} {noun}; nothing was judged", file=sys.stderr)
         return error.exit_code
     if isinstance(error, PvError):
         print(f"pv: {error}", file=sys.stderr)
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         # The reader of our output has gone: nobody is left to tell, not at exit either.
+        import io
+
         sys.stdout = io.StringIO()
         return ExitCode.INFRASTRUCTURE
     what = f"{type(error).__name__}: {error}"

@@ -1,4 +1,11 @@
-"""The pytest plugin: marker `falsifies`, fixtures `measure`, `reached`, `cli`, `inputs`.
+"""The pytest plugin: the marker `falsifies`, and the fixtures that checks measure with.
+
+measure          report a number, which the contract judges
+record_series    keep a curve for people to look at
+seed             the seed to use, one after another of those that the contract lists
+cli, shared_cli  run a command, recorded
+reached          which entry points were reached
+inputs           the parts of a declared input
 
 A check measures; this plugin holds what it measured against the bounds of its falsifier, fails
 it where one is broken, and writes one record per check. Under `pv run` the plan says what is
@@ -18,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_harness.errors import PvError
+from pv_harness.measuring.command import CommandTimeoutError
+from pv_harness.measuring.devices import VISIBLE, Slot
 from pv_harness.measuring.plan import PLAN_VARIABLE, read_plan
 from pv_harness.measuring.record import write_collected
 from pv_harness.measuring.session import CheckSession, Reached
@@ -32,16 +41,41 @@ if TYPE_CHECKING:
 MARKER = "falsifies"
 _SESSION = pytest.StashKey[CheckSession]()
 _OWN_PLAN = pytest.StashKey[bool]()
+_SLOT = pytest.StashKey[Slot]()
+_WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
+_NO_ASYNC = "async def functions are not natively supported"
+"""How pytest begins to say that a check was not run at all, though it calls that a failure."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Take the plan of a runner if there is one, before any code of the project runs."""
+    file = os.environ.get(PLAN_VARIABLE)
+    if file:
+        plan = read_plan(Path(file))
+        if plan.devices is not None and _WORKER_VARIABLE in os.environ:
+            _take_device(early_config, plan)
+        _begin(early_config, plan)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and take the plan of a runner if there is one."""
+    """Declare the marker."""
     config.addinivalue_line(
         "markers", f'{MARKER}("ID"): this check tries to refute the falsifier with that ID'
     )
-    file = os.environ.get(PLAN_VARIABLE)
-    if file:
-        _begin(config, read_plan(Path(file)))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a check that asks for `seed` once with each seed that its contract lists."""
+    falsifier_id = falsifier_of(metafunc.definition)
+    if falsifier_id is None or "seed" not in metafunc.fixturenames:
+        return
+    target = _session_of(metafunc.config).plan.targets.get(falsifier_id)
+    if target is not None and target.seeds is not None:
+        values = target.seeds.values
+        # Fixtures of any scope may ask for it: a training that several checks look at.
+        names = [f"seed{value}" for value in values]
+        metafunc.parametrize("seed", values, ids=names, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,21 +85,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Where checks run without a runner, make the plan from the project's contracts.
     """
     checks = [item.nodeid for item in items if falsifier_of(item)]
-    if checks and _SESSION not in config.stash:
-        from pv_harness.measuring.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
-
-        config.stash[_OWN_PLAN] = True
-        folder = Path(tempfile.mkdtemp(prefix="pv-records-"))
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        try:
-            _begin(config, make_own_plan(config.rootpath, folder))
-        except PvError as error:
-            raise pytest.UsageError(str(error)) from error
     if checks:
-        write_collected(config.stash[_SESSION].plan.record_dir, checks)
+        write_collected(_session_of(config).plan.record_dir, checks)
 
 
-def falsifier_of(item: pytest.Item) -> str | None:
+def falsifier_of(item: pytest.Item | pytest.Collector) -> str | None:
     """The ID that a check is bound to, or None for an ordinary test."""
     marker = item.get_closest_marker(MARKER)
     if marker is None:
@@ -82,7 +106,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     falsifier_id = falsifier_of(item)
     if session is None or falsifier_id is None:
         return (yield)
-    session.begin(item.nodeid, falsifier_id, _fixtures_of(item))
+    session.begin(item.nodeid, falsifier_id, _fixtures_of(item), _seed_of(item))
     try:
         return (yield)
     finally:
@@ -90,7 +114,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop a check that can't be judged: an unknown falsifier, a device that is absent."""
+    """Stop a check that can't be judged: an unknown falsifier, an absent device, no seed."""
     session = item.config.stash.get(_SESSION, None)
     if session is None or session.current is None:
         return
@@ -100,6 +124,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if current.target.blocked:
         current.blocked = current.target.blocked
         pytest.skip(f"BLOCKED({current.target.blocked})")
+    if current.target.seeds is not None and current.seed is None:
+        what = "the contract lists seeds, and the check does not ask for the fixture `seed`"
+        pytest.fail(f"[{current.falsifier_id}] {what}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,6 +142,8 @@ def pytest_runtest_makereport(
         (AssertionError, pytest.fail.Exception)
     )
     text = _text_of(report, call)
+    if text.startswith(f"Failed: {_NO_ASYNC}"):
+        refuted = False
     if report.when == "call":
         broken = session.current.broken_bounds()
         verdict = "\n".join(f"[{session.current.falsifier_id}] {j}" for j in broken)
@@ -122,7 +151,10 @@ def pytest_runtest_makereport(
             report.outcome, report.longrepr, text = "failed", verdict, verdict
         elif broken:
             text = f"{verdict}\n{text}"
-    session.current.note_phase(report.when, report.outcome, text, refuted=refuted)
+    timed_out = call.excinfo is not None and _is_timeout(call.excinfo.value)
+    session.current.note_phase(
+        report.when, report.outcome, text, refuted=refuted, timed_out=timed_out
+    )
     return report
 
 
@@ -157,6 +189,24 @@ def measure(request: pytest.FixtureRequest) -> Callable[..., None]:
     ended, so that everything else is still measured.
     """
     return _current_session(request).measure
+
+
+@pytest.fixture
+def record_series(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`record_series(name, x, y, x_unit=None, unit=None)`: keep a curve, a loss by step say.
+
+    People look at it; it is never judged. Long curves are thinned, their spikes kept.
+    """
+    return _current_session(request).record_series
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed that this run of the check is to use, one of those that its contract lists."""
+    session = request.config.stash.get(_SESSION, None)
+    current = session.current if session else None
+    name = f"[{current.falsifier_id}] " if current else ""
+    raise pytest.UsageError(f"{name}asks for `seed`, and its contract lists no `seeds`")
 
 
 @pytest.fixture
@@ -212,8 +262,47 @@ def _fixtures_of(item: pytest.Item) -> list[str]:
     return [_fixture_key(definition) for several in found for definition in several]
 
 
+def _seed_of(item: pytest.Item) -> int | None:
+    callspec = getattr(item, "callspec", None)
+    value = callspec.params.get("seed") if callspec is not None else None
+    return value if isinstance(value, int) else None
+
+
 def _begin(config: pytest.Config, plan: Plan) -> None:
     config.stash[_SESSION] = CheckSession(plan, time.monotonic)
+
+
+def _take_device(config: pytest.Config, plan: Plan) -> None:
+    """See the one GPU that is this worker's; none, if the plan has none for each."""
+    visible = ""
+    if plan.devices:
+        config.stash[_SLOT] = slot = Slot(plan.record_dir, len(plan.devices))
+        visible = plan.devices[slot.number]
+    os.environ[VISIBLE] = visible
+
+
+def _session_of(config: pytest.Config) -> CheckSession:
+    """The session of this process; without a runner its plan is made from the contracts."""
+    if _SESSION not in config.stash:
+        from pv_harness.measuring.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
+
+        config.stash[_OWN_PLAN] = True
+        folder = Path(tempfile.mkdtemp(prefix="pv-records-"))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        try:
+            _begin(config, make_own_plan(config.rootpath, folder))
+        except PvError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[_SESSION]
+
+
+def _is_timeout(error: BaseException | None) -> bool:
+    """True for a command's time limit, also where a check has wrapped it in an error."""
+    while error is not None:
+        if isinstance(error, CommandTimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _current_session(request: pytest.FixtureRequest) -> CheckSession:

@@ -1,20 +1,40 @@
-"""Where a project keeps its contracts, checks, sources and evidence: `[tool.pv]`."""
+"""Where a project keeps its contracts, checks, sources and evidence: `[tool.pv]`.
+
+Every setting has a default, so that contracts/, checks/ and a package, in src/ or beside them,
+need no configuration at all.
+"""
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import UsageError
+from pv_harness.regular_file import read_regular, reason
+from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-_PATH_LISTS = {"contracts": ("contracts",), "checks": ("checks",), "source_roots": (".",)}
-_KNOWN = {*_PATH_LISTS, "evidence", "reports", "inputs", "preload"}
+CONFIGURATION = "pyproject.toml"
+_MAX_SIZE_BYTES = 4 << 20
+_CHECKS = ("checks", "tests/falsifiers")
+"""Where checks are looked for; the first that exists is taken."""
+_KNOWN = (
+    "contracts",
+    "checks",
+    "source_roots",
+    "evidence",
+    "reports",
+    "policy",
+    "inputs",
+    "preload",
+    "keys",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +48,9 @@ class Project:
         source_roots: folders that are on sys.path for checks and subject.
         inputs: input name -> command whose JSON output maps part names to paths.
         preload: slow modules that are not the project's; `pv prove` imports them once.
+        policy: the file of gate policies; it may be absent.
+        keys: signer's name -> file of the ed25519 public key (PEM) that is trusted for it.
+        signing_key: file of the private key that this command signs evidence with; no setting.
     """
 
     root: Path
@@ -38,15 +61,19 @@ class Project:
     reports: Path
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     preload: tuple[str, ...] = ("pytest",)
+    policy: Path = Path("pv-policy.yaml")
+    keys: Mapping[str, Path] = field(default_factory=dict)
+    signing_key: Path | None = None
 
     @property
     def import_roots(self) -> tuple[Path, ...]:
-        """The source roots, and the folders of checks that pytest puts beside them.
+        """The source roots, and the folders from which pytest imports checks.
 
-        pytest imports a check that lies in no package from its own folder, and so its helpers.
+        pytest imports a check that lies in no package from its own folder, and one in a
+        package from the folder above it; the helpers of both are found there too.
         """
-        loose = (path for path in self.checks if not (path / "__init__.py").exists())
-        return (*self.source_roots, *(p for p in loose if p not in self.source_roots))
+        above = (_above_package(path, self.root) for path in self.checks)
+        return tuple(dict.fromkeys((*self.source_roots, *above)))
 
     def relative(self, path: Path) -> str:
         """A path as pv prints and stores it: relative to the root where it lies below it."""
@@ -60,10 +87,13 @@ def find_root(start: Path) -> Path:
     """The nearest folder, from `start` upward, whose pyproject.toml has a `[tool.pv]` table.
 
     Without one it is `start` itself, and every setting has its default.
+
+    Raises:
+        UsageError: a pyproject.toml on the way can't be parsed.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
-        if "pv" in _read_tool_tables(folder / "pyproject.toml"):
+        if "pv" in read_configuration(folder).get("tool", {}):
             return folder
     return start
 
@@ -76,71 +106,134 @@ def load_project(root: Path) -> Project:
             value of another type than the setting has.
     """
     root = root.resolve()
-    file = root / "pyproject.toml"
-    table = _read_tool_tables(file).get("pv", {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{file}: [tool.pv] is {type(table).__name__}, it should be a table")
-    unknown = sorted(set(table) - _KNOWN)
-    if unknown:
-        known = ", ".join(sorted(_KNOWN))
-        raise UsageError(f"{file}: [tool.pv] has unknown key {unknown[0]!r}; it knows {known}")
-    lists = {name: _paths(table, name, root, file) for name in _PATH_LISTS}
+    table = _Table(root / CONFIGURATION, read_configuration(root).get("tool", {}).get("pv", {}))
+    table.refuse_unknown()
     return Project(
         root=root,
-        contracts=lists["contracts"],
-        checks=lists["checks"],
-        source_roots=lists["source_roots"],
-        evidence=root / _text(table, "evidence", "reports/evidence", file),
-        reports=root / _text(table, "reports", "reports", file),
-        inputs=_input_commands(table, file),
-        preload=("pytest", *_words(table, "preload", file)),
+        contracts=table.paths("contracts", root, ("contracts",)),
+        checks=table.paths("checks", root, _default_checks(root)),
+        source_roots=table.paths("source_roots", root, default_source_roots(root)),
+        evidence=root / table.path("evidence", "reports/evidence"),
+        reports=root / table.path("reports", "reports"),
+        inputs=table.commands("inputs"),
+        preload=("pytest", *table.words("preload", ())),
+        policy=root / table.path("policy", "pv-policy.yaml"),
+        keys={name: root / path for name, path in table.named_paths("keys").items()},
     )
 
 
-def _read_tool_tables(file: Path) -> dict[str, Any]:
+def read_configuration(root: Path) -> dict[str, Any]:
+    """All of the pyproject.toml in a folder, its `tool` a table; empty without the file.
+
+    Raises:
+        UsageError: it can't be read, or not as TOML.
+    """
+    file = root / CONFIGURATION
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        text = read_regular(file, _MAX_SIZE_BYTES).decode("utf-8")
+        document = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{file}: can't be read: {reason(error)}") from error
+    except RecursionError:
+        raise UsageError(f"{file}: can't be read as TOML: nested too deeply") from None
+    except ValueError as error:
         raise UsageError(f"{file}: can't be read as TOML: {error}") from error
-    tool = document.get("tool", {})
-    return tool if isinstance(tool, dict) else {}
+    if not isinstance(document.get("tool", {}), dict):
+        return {**document, "tool": {}}
+    return document
 
 
-def _paths(table: Mapping[str, Any], name: str, root: Path, file: Path) -> tuple[Path, ...]:
-    names = _words(table, name, file) if name in table else _PATH_LISTS[name]
-    return tuple((root / item).resolve() for item in names)
+def default_source_roots(root: Path) -> tuple[str, ...]:
+    """`src` where that folder holds Python and is no package itself, else the root."""
+    source = root / "src"
+    holds_python = any(source.glob("*.py")) or any(source.glob("*/*.py"))
+    return ("src",) if holds_python and not (source / "__init__.py").exists() else (".",)
 
 
-def _words(table: Mapping[str, Any], name: str, file: Path) -> tuple[str, ...]:
-    value = table.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise UsageError(
-            f"{file}: [tool.pv] {name} should be a list of strings, it is {value!r}"
-        )
-    if any("\0" in item for item in value):
-        raise UsageError(f"{file}: [tool.pv] {name} holds a NUL character")
-    return tuple(value)
+def _default_checks(root: Path) -> tuple[str, ...]:
+    return (next((name for name in _CHECKS if (root / name).is_dir()), _CHECKS[0]),)
 
 
-def _text(table: Mapping[str, Any], name: str, default: str, file: Path) -> str:
-    value = table.get(name, default)
-    if not isinstance(value, str) or "\0" in value:
-        raise UsageError(f"{file}: [tool.pv] {name} should be a path, it is {value!r}")
-    return value
+def _above_package(checks: Path, root: Path) -> Path:
+    # Never above the root: there a scratch copy would find the original beside it.
+    folder = checks.parent if checks.is_file() else checks
+    while folder not in (root, folder.parent) and (folder / "__init__.py").exists():
+        folder = folder.parent
+    return folder
 
 
-def _input_commands(table: Mapping[str, Any], file: Path) -> dict[str, tuple[str, ...]]:
-    value = table.get("inputs", {})
-    if not isinstance(value, dict):
-        raise UsageError(f"{file}: [tool.pv.inputs] should be a table, it is {value!r}")
-    for name, command in value.items():
-        if not (
-            isinstance(command, list) and command and all(isinstance(w, str) for w in command)
-        ):
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The values of `[tool.pv]`, each read as the one type that its setting has."""
+
+    file: Path
+    value: Any
+
+    def refuse_unknown(self) -> None:
+        if not isinstance(self.value, dict):
             raise UsageError(
-                f"{file}: [tool.pv.inputs] {name} should be a command as a list of words, "
-                f"it is {command!r}"
+                f"{self.file}: [tool.pv] is {show(self.value)}; it should be a table"
             )
-    return {name: tuple(command) for name, command in value.items()}
+        for key in self.value:
+            if key not in _KNOWN:
+                meant = difflib.get_close_matches(key, _KNOWN, n=1)
+                remedy = f"did you mean {meant[0]!r}?" if meant else f"it knows {_LISTED}"
+                raise UsageError(f"{self.file}: [tool.pv] has unknown key {key!r}; {remedy}")
+
+    def words(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.value.get(name, list(default))
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._refuse(name, "a list of strings")
+        self._refuse_nul(name, value)
+        return tuple(value)
+
+    def paths(self, name: str, root: Path, default: tuple[str, ...]) -> tuple[Path, ...]:
+        return tuple((root / item).resolve() for item in self.words(name, default))
+
+    def path(self, name: str, default: str) -> str:
+        value = self.value.get(name, default)
+        if not isinstance(value, str) or not value:
+            self._refuse(name, "a path")
+        self._refuse_nul(name, [value])
+        return str(value)
+
+    def commands(self, name: str) -> dict[str, tuple[str, ...]]:
+        for key, command in self._table(name).items():
+            is_list = isinstance(command, list) and all(isinstance(w, str) for w in command)
+            if not command or not is_list:
+                self._refuse_entry(name, key, "a command as a list of words")
+        return {key: tuple(command) for key, command in self._table(name).items()}
+
+    def named_paths(self, name: str) -> dict[str, str]:
+        for key, value in self._table(name).items():
+            if not isinstance(value, str) or not value:
+                self._refuse_entry(name, key, "the path of a public key")
+            self._refuse_nul(name, [value])
+        return dict(self._table(name))
+
+    def _table(self, name: str) -> dict[str, Any]:
+        value = self.value.get(name, {})
+        if not isinstance(value, dict):
+            raise UsageError(
+                f"{self.file}: [tool.pv.{name}] should be a table, it is {show(value)}"
+            )
+        return value
+
+    def _refuse(self, name: str, wanted: str) -> None:
+        found = repr(self.value[name])
+        raise UsageError(f"{self.file}: [tool.pv] {name} should be {wanted}, it is {found}")
+
+    def _refuse_entry(self, name: str, key: str, wanted: str) -> None:
+        found = repr(self.value[name][key])
+        raise UsageError(
+            f"{self.file}: [tool.pv.{name}] {key} should be {wanted}, it is {found}"
+        )
+
+    def _refuse_nul(self, name: str, values: list[str]) -> None:
+        if any("\0" in value for value in values):
+            raise UsageError(f"{self.file}: [tool.pv] {name} holds a NUL character")
+
+
+_LISTED = ", ".join(_KNOWN)

@@ -33,6 +33,11 @@ def printable(name: str) -> str:
     return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 statement`, `2 statements`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def falsifier_id(entry: object) -> str | None:
     """The ID of an entry of `falsifiers`, however broken the rest is; None without one."""
     identity = entry.get("id") if isinstance(entry, dict) else None

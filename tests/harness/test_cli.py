@@ -53,7 +53,7 @@ def test_fresh_evidence_is_not_measured_again(proven: Toy) -> None:
 
 def test_an_edit_of_a_covered_file_makes_it_stale_by_name(proven: Toy) -> None:
     proven.edit("src/toy/math.py", "def add(a, b)", "def add(a, b=0)")
-    assert status(proven) == "STALE(was INTEGRATION, because src/toy/math.py changed)"
+    assert status(proven) == "STALE(was INTEGRATION, because src/toy/math.py changed: add)"
     done = proven.pv("gate")
     assert done.returncode == 3
     assert "src/toy/math.py changed" in done.stdout
@@ -64,7 +64,7 @@ def test_an_edit_of_a_covered_file_makes_it_stale_by_name(proven: Toy) -> None:
 
 def test_an_edit_of_a_module_that_was_only_observed_makes_it_stale(proven: Toy) -> None:
     proven.edit("src/toy/cli.py", "sys.argv[2]", "sys.argv[-1]")
-    assert status(proven) == "STALE(was INTEGRATION, because src/toy/cli.py changed)"
+    assert status(proven) == "STALE(was INTEGRATION, because src/toy/cli.py changed: main)"
 
 
 def test_a_comment_does_not_make_it_stale(proven: Toy) -> None:
@@ -198,7 +198,7 @@ def test_a_tree_that_changes_while_checks_run_is_no_pass(toy: Toy) -> None:
     )
     done = toy.pv("run")
     assert done.returncode == 3
-    assert status(toy) == "STALE(was ERROR, because src/toy/math.py changed)"
+    assert status(toy) == "STALE(was ERROR, because src/toy/math.py changed: module level)"
 
 
 @pytest.mark.parametrize("columns", [80, 140])
@@ -294,7 +294,7 @@ def test_a_helper_beside_the_check_counts(toy: Toy) -> None:
     done = toy.pv("run", "--prove")
     assert done.returncode == 0, done.stdout + done.stderr
     toy.edit("checks/helper.py", "int(text)", "5")
-    assert status(toy) == "STALE(was INTEGRATION, because checks/helper.py changed)"
+    assert status(toy) == "STALE(was INTEGRATION, because checks/helper.py changed: read)"
 
 
 def test_a_conftest_that_appears_makes_it_stale(proven: Toy) -> None:

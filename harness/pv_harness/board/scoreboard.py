@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from pv_harness.contracts.contract import Defect
 from pv_harness.exit_code import ExitCode, combine
 from pv_harness.fingerprint.manifest import find_changes
 from pv_harness.judging.measurement import judge
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pv_harness.contracts.bindings import Check
-    from pv_harness.contracts.contract import Contract, Falsifier
-    from pv_harness.evidence.records import PatchRecord, RunRecord
+    from pv_harness.contracts.contract import Contract, Falsifier, Plant
+    from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord
     from pv_harness.fingerprint.manifest import Change, Manifest
     from pv_harness.fingerprint.sources import SourceTree
     from pv_harness.judging.measurement import Judgement
@@ -28,13 +29,18 @@ _Record = TypeVar("_Record", "RunRecord", "PatchRecord")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One falsifier on the board, with the records that its status was derived from."""
+    """One falsifier on the board, with the records that its status was derived from.
+
+    Attributes:
+        checks: the checks bound to it on the tree as it is.
+    """
 
     contract: Contract
     falsifier: Falsifier
     status: Status
     runs: tuple[Assessed, ...] = ()
     patches: tuple[AssessedPatch, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def fresh_runs(self) -> tuple[RunRecord, ...]:
@@ -51,7 +57,38 @@ class Row:
         """The measurements of the record that the status rests on, beside their bounds."""
         if self.status.record is None:
             return ()
-        return judge(self.falsifier.bounds, self.status.record.measurements)[0]
+        falsifier, record = self.falsifier, self.status.record
+        return judge(falsifier.bounds, record.measurements, falsifier.seeds)[0]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What has changed since the record that the status rests on; none if it is fresh."""
+        record = self.status.record
+        return next((run.changes for run in self.runs if run.record == record), ())
+
+    def answer(self, plant: Plant, lane: str | None = None) -> PatchRecord | None:
+        """What the planted change did at the present fingerprint, by its newest record.
+
+        Of two records of one moment the bad one counts. With `lane`, in that lane alone.
+        """
+        digest = plant.digest
+        found = [
+            record
+            for record in self.fresh_patches
+            if record.patch_digest == digest and lane in {None, record.lane}
+        ]
+        return max(found, key=_newest_and_worst_last, default=None)
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The devices that fresh evidence was made on, in alphabetical order."""
+        runs = {record.lane for record in self.fresh_runs}
+        return tuple(sorted(runs | {record.lane for record in self.fresh_patches}))
+
+    def killed_in(self, lane: str) -> int:
+        """How many of the declared defects were killed in one lane."""
+        answers = ((defect, self.answer(defect, lane)) for defect in self.falsifier.defects)
+        return sum(a is not None and is_as_asked(defect, a.outcome) for defect, a in answers)
 
     @property
     def tightest(self) -> Judgement | None:
@@ -100,9 +137,10 @@ class Scoreboard:
 
     def by_contract(self) -> tuple[tuple[Contract, tuple[Row, ...]], ...]:
         """The rows of each contract, in the order of the contracts."""
-        names = dict.fromkeys(row.contract.id for row in self.rows)
-        groups = [tuple(r for r in self.rows if r.contract.id == name) for name in names]
-        return tuple((group[0].contract, group) for group in groups)
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.contract.id, []).append(row)
+        return tuple((group[0].contract, tuple(group)) for group in groups.values())
 
 
 def derive_scoreboard(
@@ -129,27 +167,42 @@ def derive_scoreboard(
             )
             bound = bool(checks.get(falsifier.id))
             status = derive_status(falsifier, bound=bound, runs=own_runs, patches=own_patches)
-            rows.append(Row(contract, falsifier, status, own_runs, own_patches))
+            bound_checks = tuple(checks.get(falsifier.id, ()))
+            rows.append(Row(contract, falsifier, status, own_runs, own_patches, bound_checks))
     return Scoreboard(tuple(rows))
+
+
+class DefectCounts(NamedTuple):
+    """Declared defects of the counted rows, and those whose row waits for a device."""
+
+    killed: int
+    planted: int
+    waiting: int
+
+
+def defect_counts(board: Scoreboard) -> DefectCounts:
+    """How many of the declared defects were killed; the counted rows alone."""
+    blocked = [row for row in board.counted if row.status.kind is StatusKind.BLOCKED]
+    return DefectCounts(
+        killed=sum(row.status.potency.killed for row in board.counted),
+        planted=sum(row.status.potency.planted for row in board.counted),
+        waiting=sum(row.status.potency.planted for row in blocked),
+    )
 
 
 def summary_lines(board: Scoreboard) -> tuple[str, ...]:
     """The counted fractions, each with its denominator."""
     counted = board.counted
     tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
-    killed = sum(row.status.potency.killed for row in counted)
-    declared = sum(row.status.potency.planted for row in counted)
-    blocked = sum(
-        row.status.potency.planted for row in counted if row.status.kind is StatusKind.BLOCKED
-    )
-    waiting = f" · {blocked} wait for their device" if blocked else ""
+    defects = defect_counts(board)
+    waiting = f" · {defects.waiting} wait for their device" if defects.waiting else ""
     apart = len(board.rows) - len(counted)
     lines = [
         (
             f"{len(board.judged)} of {len(counted)} falsifiers judged · "
             f"{len(board.at_ceiling)} of {len(counted)} at their ceiling"
         ),
-        f"{killed} of {declared} declared defects killed{waiting}",
+        f"{defects.killed} of {defects.planted} declared defects killed{waiting}",
         tally or "no falsifier",
     ]
     if apart:
@@ -163,6 +216,12 @@ def closeness(judgement: Judgement) -> tuple[bool, float]:
     threshold = judgement.bound.threshold
     scale = abs(float(threshold)) if isinstance(threshold, (int, float)) and threshold else 1.0
     return (judgement.holds, float("inf") if margin is None else margin / scale)
+
+
+def is_as_asked(plant: Plant, outcome: PatchOutcome) -> bool:
+    """True if the planted change did what it is there to show, or what the contract accepts."""
+    accepted = plant.accept if isinstance(plant, Defect) else ()
+    return outcome.counts or outcome.value in accepted
 
 
 class Freshness:
@@ -180,6 +239,10 @@ class Freshness:
             bound = self._checks.get(falsifier.id, ())
             self._known[key] = find_changes(manifest, falsifier, bound, self._tree)
         return self._known[key]
+
+
+def _newest_and_worst_last(record: PatchRecord) -> tuple[float, bool, str]:
+    return (record.finished_s, not record.outcome.counts, record.outcome.value)
 
 
 def _grouped(records: Iterable[_Record]) -> dict[str, list[_Record]]:

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 
 VERBS = {
+    "init": "make a repository ready: contract, check, planted defects, policy, CI",
+    "new": "add a falsifier with a failing check",
     "validate": "find every problem in contracts",
     "run": "measure falsifiers and store the evidence",
     "prove": "plant declared defects; each must be noticed",
     "scoreboard": "show what the evidence supports",
     "gate": "decide whether the statuses are good enough",
+    "release": "count how far a release is, and say which step is next",
     "explain": "show one falsifier, and why its status is not higher",
+    "evidence": "look after the store: verify, list, show, merge, gc, keygen",
+    "diff": "compare two revisions or scoreboards: what fell, what was loosened",
+    "health": "show which checks never failed, never ran, are flaky or slow",
+    "list": "list falsifiers by level, status, contract or covered module",
+    "graph": "draw contracts, falsifiers, checks and modules",
+    "schema": "print the JSON Schemas of the file formats",
 }
 """Verb -> what it does, in the order in which `pv --help` lists them."""

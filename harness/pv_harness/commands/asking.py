@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -13,6 +14,8 @@ from pv_harness.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.contract import Falsifier
     from pv_harness.project import Project
@@ -24,6 +27,12 @@ def add_names(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "names", nargs="*", metavar="ID", help="falsifiers or contracts, patterns too"
     )
+
+
+def add_signing(verb: argparse.ArgumentParser) -> None:
+    """`--sign KEYFILE`: for a verb that stores evidence."""
+    text = "sign what is stored with this ed25519 private key, in PEM"
+    verb.add_argument("--sign", type=Path, metavar="KEYFILE", help=text)
 
 
 def positive(text: str) -> int:
@@ -45,7 +54,9 @@ def find_project(args: argparse.Namespace) -> Project:
     start = args.root or Path.cwd()
     if not start.is_dir():
         raise UsageError(f"--root {start}: no such folder")
-    return load_project(find_root(start))
+    project = load_project(find_root(start))
+    key = getattr(args, "sign", None)
+    return project if key is None else _signing_with(project, key)
 
 
 def read_selected(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, ...]]:
@@ -81,9 +92,28 @@ def print_board(board: Scoreboard) -> None:
     """Print the terminal board, as wide as the terminal."""
     from pv_harness.board.terminal import render_scoreboard
 
-    print(render_scoreboard(board, width=width(), now_s=time.time(), color=sys.stdout.isatty()))
+    print(render_scoreboard(board, width=width(), now_s=time.time(), color=color(sys.stdout)))
 
 
 def width() -> int:
     """Columns of the terminal; 100 where there is none."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def color(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that takes colours, and nobody asked for none.
+
+    Source: no-color.org.
+    """
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
+
+
+def _signing_with(project: Project, key: Path) -> Project:
+    from dataclasses import replace
+
+    from pv_harness.evidence.signing import read_signer
+
+    # Read now: a key that can't sign should be told before the measuring, not after it.
+    read_signer(key)
+    return replace(project, signing_key=key.resolve())

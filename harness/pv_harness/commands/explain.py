@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pv_harness.commands.asking import read_selected, select_board, width
+from pv_harness.commands.asking import color, read_selected, select_board, width
 
 
 if TYPE_CHECKING:
@@ -17,17 +17,32 @@ if TYPE_CHECKING:
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The options of `pv explain`."""
-    verb.add_argument("names", nargs=1, metavar="ID")
+    verb.add_argument(
+        "names", nargs="+", metavar="ID", help="falsifiers or contracts, patterns too"
+    )
 
 
 def run(args: argparse.Namespace) -> ExitCode:
-    """Print the explanation of every falsifier that the name means."""
-    from pv_harness.board.terminal import render_explanation
+    """Print the explanation of every falsifier that the names mean."""
+    from pv_harness.board.explanation import render_explanation
+    from pv_harness.workflow.places import find_lines
+    from pv_harness.workflow.waiving import waive_board
+    from pv_harness.workflow.what_changed import describe_changes
 
     declared, _ = read_selected(args)
-    board = select_board(declared, args)
-    for row in board.rows:
-        print(
-            render_explanation(row, width=width(), now_s=time.time(), color=sys.stdout.isatty())
+    board = waive_board(select_board(declared, args), declared.project, time.time())
+    root = declared.project.root
+    lines = find_lines(root, board.rows)
+    shown = [
+        render_explanation(
+            row,
+            width=width(),
+            now_s=time.time(),
+            color=color(sys.stdout),
+            line=lines.get(row.falsifier.id),
+            changes=describe_changes(root, row),
         )
+        for row in board.rows
+    ]
+    print("\n\n\n".join(shown))
     return board.exit_code

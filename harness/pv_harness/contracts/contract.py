@@ -82,6 +82,35 @@ class LevelRule:
     measurements: tuple[Bound, ...] = ()
 
 
+class SeedRule(Enum):
+    """What must hold over the values that several seeds gave."""
+
+    BOUND = "bound"
+    """Each seed's value is within the bound."""
+    T_TEST = "t-test"
+    """The mean over the seeds is on the right side of the threshold, with a confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """The seeds that every check of a claim is run with, and how their values are judged.
+
+    Attributes:
+        values: each check runs once with each; no two are equal.
+        confidence: of the t-test, one-sided, between 0.5 and 1; None for another rule.
+    """
+
+    values: tuple[int, ...]
+    rule: SeedRule = SeedRule.BOUND
+    confidence: float | None = None
+
+    def __str__(self) -> str:
+        how = self.rule.value
+        if self.confidence is not None:
+            how += f" with confidence {self.confidence:g}"
+        return f"seeds {', '.join(map(str, self.values))}, {how}"
+
+
 @dataclass(frozen=True, slots=True)
 class Patch:
     """A planted change to one file: `find` stands there exactly once and becomes `replace`."""
@@ -100,10 +129,15 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A patch that must turn its falsifier red, and the metric whose bound it must break."""
+    """A patch that must turn its falsifier red, and the metric whose bound it must break.
+
+    Attributes:
+        accept: ways of going down that count as well: `KILLED_BY_CRASH`, `TIMEOUT`.
+    """
 
     patch: Patch
     expect: str
+    accept: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -113,7 +147,8 @@ class Defect:
     @property
     def digest(self) -> str:
         """Identity of the patch and of the reason that counts as a kill."""
-        return digest_of([self.patch.digest, self.expect])
+        accepted = [sorted(self.accept)] if self.accept else []
+        return digest_of([self.patch.digest, self.expect, *accepted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +181,7 @@ class Falsifier:
         inputs: names of the declared inputs that the checks read.
         counted: False for a row that is reported apart and in no denominator.
         timeout_s: seconds that one bound check may take.
+        seeds: what its checks are repeated with, or None for checks that ask for no seed.
     """
 
     id: str
@@ -161,6 +197,7 @@ class Falsifier:
     inputs: tuple[str, ...] = ()
     counted: bool = True
     timeout_s: float = 120.0
+    seeds: Seeds | None = None
 
     @property
     def ceiling(self) -> Level:
@@ -183,6 +220,7 @@ class Falsifier:
             + [list(self.covers), list(self.inputs)]
             + [[b.metric, b.comparator.value, b.threshold, b.unit] for b in self.bounds]
             + [_level_facts(rule) for rule in self.levels]
+            + _seed_facts(self.seeds)
         )
 
 
@@ -207,6 +245,11 @@ def show_value(value: Scalar) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)
+
+
+def _seed_facts(seeds: Seeds | None) -> list[Any]:
+    # Nothing without seeds: a claim that has none is the same claim as before there were any.
+    return [] if seeds is None else [[list(seeds.values), seeds.rule.value, seeds.confidence]]
 
 
 def _level_facts(rule: LevelRule) -> list[Any]:

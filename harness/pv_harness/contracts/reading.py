@@ -15,6 +15,8 @@ from pv_harness.contracts.contract import (
     Level,
     LevelRule,
     Patch,
+    SeedRule,
+    Seeds,
 )
 
 
@@ -26,13 +28,17 @@ if TYPE_CHECKING:
 
 def read_contract(document: Document) -> Contract:
     """The contract that a document without problems states; order is the file's throughout."""
-    value = document.value
+    return read_contract_value(document.path, document.value)
+
+
+def read_contract_value(path: str, value: Mapping[str, Any]) -> Contract:
+    """The contract in the plain data of a file at `path`, in which nothing is wrong."""
     metadata = value["metadata"]
     return Contract(
         id=value["id"],
         version=value["version"],
         title=metadata["title"],
-        path=PurePosixPath(document.path),
+        path=PurePosixPath(path),
         falsifiers=tuple(map(read_falsifier, value["falsifiers"])),
         references=tuple(metadata.get("references", ())),
         depends_on=tuple(metadata.get("depends_on", ())),
@@ -51,11 +57,18 @@ def read_falsifier(entry: Mapping[str, Any]) -> Falsifier:
         covers=tuple(entry["covers"]),
         bounds=_bounds(entry["bounds"]),
         levels=tuple(_level(name, rule) for name, rule in entry["levels"].items()),
-        defects=tuple(Defect(_patch(item), item["expect"]) for item in entry["defects"]),
+        defects=tuple(map(_defect, entry["defects"])),
         controls=tuple(Control(_patch(item)) for item in entry.get("controls", ())),
         inputs=tuple(entry.get("inputs", ())),
+        seeds=_seeds(entry["seeds"]) if "seeds" in entry else None,
         **optional,
     )
+
+
+def _seeds(entry: Mapping[str, Any]) -> Seeds:
+    # The schema takes 1.0 for a whole number, as JSON does.
+    values = tuple(int(value) for value in entry["values"])
+    return Seeds(values, SeedRule(entry["rule"]), entry.get("confidence"))
 
 
 def _bounds(entries: Mapping[str, Mapping[str, Any]]) -> tuple[Bound, ...]:
@@ -75,6 +88,10 @@ def _level(name: str, entry: Mapping[str, Any]) -> LevelRule:
         inputs=tuple(entry.get("inputs", ())),
         measurements=_bounds(entry.get("measurements", {})),
     )
+
+
+def _defect(entry: Mapping[str, Any]) -> Defect:
+    return Defect(_patch(entry), entry["expect"], tuple(entry.get("accept", ())))
 
 
 def _patch(entry: Mapping[str, Any]) -> Patch:

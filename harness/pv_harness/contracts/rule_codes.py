@@ -1,7 +1,8 @@
 """Every code that a problem can have: what it says, what leads to it, what to do.
 
 Numbers are permanent: a code is never given to another rule. PV00x the file as YAML, PV01x the
-schema, PV02x names, PV03x checks and subject, PV04x bounds and levels, PV05x planted changes.
+schema, PV02x names, PV03x checks and subject, PV04x bounds and levels, PV05x planted changes,
+PV06x policies and waivers, PV07x releases.
 """
 
 from __future__ import annotations
@@ -238,6 +239,12 @@ _ALL = (
         "Write a finite number.",
     ),
     RuleCode(
+        "PV046",
+        "A rule for seeds that can't be applied",
+        "A t-test compares a mean of three or more numbers with a threshold on one side of it.",
+        "List three seeds or more, bound with lt, le, gt or ge alone, and state `confidence`.",
+    ),
+    RuleCode(
         "PV050",
         "Two planted changes have one id",
         "Results are kept by the name of the change.",
@@ -290,6 +297,84 @@ _ALL = (
         "A planted change outside the subject",
         "A change to the checks, or to a file that no covered module imports, shows nothing.",
         "Plant it in a covered module or in what one imports, or correct `covers`.",
+    ),
+    RuleCode(
+        "PV060",
+        "A date of a waiver is no day of the calendar",
+        "It has the form of a date, and the month or the day does not exist.",
+        "Write the day that was meant.",
+    ),
+    RuleCode(
+        "PV061",
+        "A waiver lasts longer than 90 days",
+        "What is excused for longer is no exception any more; or it ends before it begins.",
+        "Choose an earlier end; a new decision is a new waiver.",
+    ),
+    RuleCode(
+        "PV062",
+        "A waiver was created in the future",
+        "Counted from now it would last longer than 90 days; or a clock is wrong.",
+        "Write the day on which it was given.",
+    ),
+    RuleCode(
+        "PV063",
+        "A waiver has expired",
+        "The day until which somebody answered for it has passed.",
+        "Remove it; if it has to go on, its owner gives a new one with a new reason.",
+    ),
+    RuleCode(
+        "PV064",
+        "Two waivers with one id, or for one falsifier",
+        "Nobody can say which of the two holds.",
+        "Remove one of them.",
+    ),
+    RuleCode(
+        "PV065",
+        "A waiver names no falsifier of the project",
+        "The ID is misspelt, or the claim was removed.",
+        "Correct the ID, or remove the waiver.",
+    ),
+    RuleCode(
+        "PV066",
+        "A waiver is limited to a policy that does not exist",
+        "The policy was renamed, or its name is misspelt.",
+        "Correct the name.",
+    ),
+    RuleCode(
+        "PV067",
+        "A requirement names no falsifier and no contract",
+        "A pattern that matches nothing is misspelt, and the gate would ask nothing by it.",
+        "Correct the pattern, or remove the requirement.",
+    ),
+    RuleCode(
+        "PV068",
+        "A signer without a key",
+        "Only a key in [tool.pv.keys] can show that evidence was signed by that name.",
+        "Add the public key there, or correct the name.",
+    ),
+    RuleCode(
+        "PV069",
+        "A waiver that nothing needs",
+        "Its falsifier passes; left in place it would excuse the next defect unseen.",
+        "Remove it; or limit it, with `policies`, to the gate that needs it.",
+    ),
+    RuleCode(
+        "PV070",
+        "Two steps of a release have one id",
+        "Whatever needs that step would need either of them.",
+        "Rename one of them.",
+    ),
+    RuleCode(
+        "PV071",
+        "A step needs a step that does not exist",
+        "The step was renamed or removed, or the name is misspelt.",
+        "Correct the name.",
+    ),
+    RuleCode(
+        "PV072",
+        "Steps that wait for each other",
+        "Of steps in a circle none can ever be the next one.",
+        "Remove one of the prerequisites in the circle.",
     ),
 )
 

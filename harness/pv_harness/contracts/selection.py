@@ -1,4 +1,4 @@
-"""Which falsifiers a command is about: by ID, by contract, by pattern."""
+"""Which falsifiers a command is about: by ID, by contract, by pattern, by ceiling."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pv_harness.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from pv_harness.contracts.contract import Contract, Falsifier
+    from pv_harness.contracts.contract import Contract, Falsifier, Level
 
 
 def select_falsifiers(
@@ -32,6 +32,22 @@ def select_falsifiers(
             raise UsageError(_unknown(contracts, name))
         chosen.update(dict.fromkeys(found))
     return tuple(f for c in contracts for f in c.falsifiers if not names or f.id in chosen)
+
+
+def with_ceiling(
+    falsifiers: Sequence[Falsifier], levels: Collection[Level]
+) -> tuple[Falsifier, ...]:
+    """Those whose ceiling is one of the levels, in their order; no level means all.
+
+    The ceiling, since the contract states it: what a claim shows today changes with the
+    evidence, and a nightly run should be about the same claims every night.
+    """
+    return tuple(f for f in falsifiers if not levels or f.ceiling in levels)
+
+
+def names_something(contracts: Sequence[Contract], name: str) -> bool:
+    """True if a name means at least one falsifier."""
+    return bool(_matches(contracts, name))
 
 
 def _matches(contracts: Sequence[Contract], name: str) -> list[str]:

@@ -7,7 +7,8 @@ skipped one. Nothing is imported and nothing is run.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.contracts.bindings import scan_checks
@@ -20,11 +21,14 @@ from pv_harness.documents.problem import Problem, Severity, sort_key
 from pv_harness.documents.schema_check import API_VERSION, check_schema
 from pv_harness.errors import ContractError, UsageError
 from pv_harness.exit_code import ExitCode
+from pv_harness.policy.kinds import OTHER_KINDS
+from pv_harness.policy.rules import Surroundings
 from pv_harness.wording import printable, show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from pv_harness.contracts.bindings import Check
@@ -47,6 +51,7 @@ class Report:
         unread: entries of `falsifiers` too broken to be read.
         native: files of the native format; `foreign` and `unreadable` are apart.
         checks: all checks of the project, bound to these falsifiers or to others.
+        others: native files that declare no falsifier, `release` say, and how many of each.
     """
 
     problems: tuple[Problem, ...]
@@ -57,11 +62,12 @@ class Report:
     foreign: int
     unreadable: int
     checks: tuple[Check, ...]
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def files(self) -> int:
         """Files looked at."""
-        return self.native + self.foreign + self.unreadable
+        return self.native + self.foreign + self.unreadable + sum(self.others.values())
 
     @property
     def errors(self) -> int:
@@ -88,15 +94,16 @@ class Report:
     @property
     def exit_code(self) -> ExitCode:
         """SATISFIED without errors; nothing judged is never a pass."""
-        judged = self.native > 0 and not self.errors
+        judged = (self.native > 0 or bool(self.others)) and not self.errors
         return ExitCode.SATISFIED if judged else ExitCode.CANNOT_JUDGE
 
 
-def validate(paths: Sequence[str], project: Project) -> Report:
+def validate(paths: Sequence[str], project: Project, today: date | None = None) -> Report:
     """The report on the contracts that `paths` name: files, folders and globs.
 
     References, duplicates and bindings are judged against the whole project: the contracts
     below `project.contracts` are read too, and what is wrong inside them is left to their turn.
+    Waivers are held against `today` where it is given.
 
     Raises:
         UsageError: a path names nothing, or a folder can't be listed.
@@ -116,6 +123,8 @@ def validate(paths: Sequence[str], project: Project) -> Report:
     )
     problems = [problem for file in judged for problem in file.problems]
     problems += [*bindings.problems, *apply_rules(drafts, world)]
+    around_policies = _surroundings(project, [*around, *judged], today)
+    problems += [p for file in judged for p in _judge_other(file, around_policies)]
     return _report(judged, problems, bindings.checks)
 
 
@@ -147,15 +156,16 @@ def render_report(report: Report, with_evidence: int | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One examined file: `draft` for a native one, `foreign`, or neither if unreadable."""
+    """One examined file: a contract's `draft`, another kind's `other`, `foreign`, or none."""
 
     problems: tuple[Problem, ...]
     draft: Draft | None = None
     foreign: bool = False
+    other: Document | None = None
 
     @property
     def is_understood(self) -> bool:
-        return self.draft is not None or self.foreign
+        return self.draft is not None or self.foreign or self.other is not None
 
 
 def _project_files(project: Project) -> tuple[Path, ...]:
@@ -179,6 +189,9 @@ def _examine(path: Path, project: Project, *, names_only: bool = False) -> _File
         return _File((*document.problems, problem))
     if not _is_native(document.value):
         return _File(_foreign_problems(document), foreign=True)
+    kind = document.value.get("kind")
+    if isinstance(kind, str) and kind in OTHER_KINDS:
+        return _File(document.problems, other=document)
     if names_only or any(problem.code not in _DRAFT_CODES for problem in document.problems):
         return _File(document.problems, Draft(document, ()))
     return _judge_native(document)
@@ -205,6 +218,25 @@ def _is_native(value: dict[str, Any]) -> bool:
     return "falsifiers" in value or bool(
         difflib.get_close_matches("apiversion", spelled, 1, 0.85)
     )
+
+
+def _surroundings(project: Project, files: Sequence[_File], today: date | None) -> Surroundings:
+    """What policies are held against; names only where every contract could be read."""
+    drafts = [file.draft for file in files if file.draft is not None]
+    names = {
+        identity: draft.contract_id or ""
+        for draft in drafts
+        for _, identity in draft.falsifier_ids()
+    }
+    complete = all(file.is_understood for file in files)
+    return Surroundings(names if complete else None, tuple(project.keys), today)
+
+
+def _judge_other(file: _File, around: Surroundings) -> tuple[Problem, ...]:
+    """The problems of a native file that declares no falsifier."""
+    if file.other is None:
+        return ()
+    return OTHER_KINDS[file.other.value["kind"]](file.other, around)
 
 
 def _foreign_problems(document: Document) -> tuple[Problem, ...]:
@@ -234,6 +266,7 @@ def _report(
         foreign=sum(file.foreign for file in judged),
         unreadable=sum(not file.is_understood for file in judged),
         checks=checks,
+        others=Counter(file.other.value["kind"] for file in judged if file.other is not None),
     )
 
 
@@ -241,6 +274,7 @@ def _denominators(report: Report, with_evidence: int | None) -> str:
     falsifiers = report.falsifiers
     files = f"{_count(report.files, 'file')}: {report.native} native, "
     files += f"{report.foreign} foreign (not judged)"
+    files += "".join(f", {_count(n, kind)}" for kind, n in sorted(report.others.items()))
     if report.unreadable:
         files += f", {report.unreadable} unreadable"
     claims = f"{_count(len(falsifiers), 'falsifier')}, {report.bound} bound to "
@@ -254,8 +288,11 @@ def _denominators(report: Report, with_evidence: int | None) -> str:
     controls = _count(sum(len(item.controls) for item in falsifiers), "control")
     found = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
     parts = [files, claims, f"{defects}, {controls}", found]
-    return " · ".join(parts if report.native else [*parts, "nothing judged"])
+    judged = report.native or report.others
+    return " · ".join(parts if judged else [*parts, "nothing judged"])
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""The JSON Schema of native contracts, and its errors as problems with a place.
+"""The JSON Schemas of native documents, and their errors as problems with a place.
 
 Every message names the falsifier or the way to the value, what the value is, and what it
 should be.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pv_harness.documents.loading import Document
 
-SCHEMA_FILE = Path(__file__).parents[1] / "schema" / "contract-v1.json"
+SCHEMA_FOLDER = Path(__file__).parents[1] / "schema"
 API_VERSION = "pv/v1"
 
 STATUS_KEYS = frozenset({"status", "verdict", "discharge_status", "verification_summary"})
@@ -43,10 +43,28 @@ _MAX_GUESSES = 20
 _COMPARATORS = "eq, ne, lt, le, gt or ge"
 
 
-def read_schema() -> dict[str, Any]:
-    """The schema of native contracts, as shipped for editors."""
-    schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+def read_schema(name: str = "contract-v1") -> dict[str, Any]:
+    """One of the schemas, that of native contracts by default, as shipped for editors."""
+    file = SCHEMA_FOLDER / f"{name}.json"
+    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
+
+
+def schema_problems(
+    document: Document, name: str
+) -> tuple[tuple[Problem, ...], frozenset[tuple[str | int, ...]]]:
+    """What the schema of that name finds wrong, and the entries that it makes unreadable.
+
+    An entry is the way to an item of one of the document's lists or mappings, two keys long,
+    `("waivers", 3)` say: what is wrong in it does not keep the others from being judged.
+    """
+    problems: dict[Problem, None] = {}
+    broken: set[tuple[str | int, ...]] = set()
+    for error in _validator(name).iter_errors(document.value):
+        keys = list(error.absolute_path)
+        problems.update(dict.fromkeys(_translate(document, error, keys)))
+        broken.add(tuple(keys[:2]))
+    return tuple(sorted(problems, key=sort_key)), frozenset(broken)
 
 
 def check_schema(document: Document) -> tuple[tuple[Problem, ...], frozenset[int]]:
@@ -57,7 +75,7 @@ def check_schema(document: Document) -> tuple[tuple[Problem, ...], frozenset[int
     """
     problems: dict[Problem, None] = {}
     broken: set[int] = set()
-    for error in _validator().iter_errors(document.value):
+    for error in _validator("contract-v1").iter_errors(document.value):
         keys = list(error.absolute_path)
         problems.update(dict.fromkeys(_translate(document, error, keys)))
         if len(keys) > 1 and keys[0] == "falsifiers" and isinstance(keys[1], int):
@@ -66,32 +84,30 @@ def check_schema(document: Document) -> tuple[tuple[Problem, ...], frozenset[int
 
 
 @cache
-def _validator() -> Draft7Validator:
+def _validator(name: str) -> Draft7Validator:
     # 76 ms that `pv scoreboard` on an empty project need not pay.
     from jsonschema import Draft7Validator, validators  # noqa: PLC0415
 
     extend: Any = validators.extend
-    validator: Draft7Validator = extend(Draft7Validator, {"uniqueItems": _unique_texts})(
-        read_schema()
+    validator: Draft7Validator = extend(Draft7Validator, {"uniqueItems": _unique_scalars})(
+        read_schema(name)
     )
     return validator
 
 
-def _unique_texts(
+def _unique_scalars(
     _validator: object, _wanted: object, instance: object, _schema: object
 ) -> Iterator[ValidationError]:
-    """`uniqueItems` for text alone, which is all that our lists hold.
+    """`uniqueItems` for text and numbers, which are all that our lists hold.
 
     The library compares each pair of other items: minutes, for a list of 100,000.
     """
     from jsonschema import ValidationError  # noqa: PLC0415
 
-    texts = (
-        [item for item in instance if isinstance(item, str)]
-        if isinstance(instance, list)
-        else []
-    )
-    if len(set(texts)) < len(texts):
+    items = instance if isinstance(instance, list) else []
+    # To JSON true is not 1, to Python it is.
+    scalars = [item for item in items if type(item) in {str, int, float}]
+    if len(set(scalars)) < len(scalars):
         yield ValidationError("an item occurs twice")
 
 
@@ -157,6 +173,12 @@ def _guesses(error: ValidationError) -> dict[str, str | None]:
 
 
 def _expected(error: ValidationError) -> str:
+    """What the value should be: in the schema's own words where it has some."""
+    told = _schema_of(error).get("x-expected")
+    return str(told) if told else _expected_by_keyword(error)
+
+
+def _expected_by_keyword(error: ValidationError) -> str:  # noqa: PLR0911 - a table
     rule: Any = error.validator_value
     match error.validator:
         case "type":
@@ -170,6 +192,14 @@ def _expected(error: ValidationError) -> str:
             return f"of the form {_readable(rule)}{such}"
         case "exclusiveMinimum":
             return f"more than {rule}"
+        case "exclusiveMaximum":
+            return f"less than {rule}"
+        case "minimum":
+            return f"at least {rule}"
+        case "maximum":
+            return f"at most {rule}"
+        case "maxItems":
+            return f"a list of at most {rule}"
         case "uniqueItems":
             return "a list without repetition"
         case _:  # minItems, minLength, minProperties: the schema asks for no other minimum

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from enum import Enum
 
 _Choice = TypeVar("_Choice", bound="Enum")
+_DIGEST_LENGTH = 64
 _LAST_TIME_S = 253_402_300_799.0
 """The end of the year 9999, the last that a calendar date can be made of."""
 
@@ -63,6 +64,17 @@ class Field:
             raise self._refused("a name")
         return name
 
+    def digest(self) -> str:
+        """A SHA-256 in hex."""
+        text = self.text()
+        if not is_digest(text):
+            raise self._refused("a SHA-256 in hex")
+        return text
+
+    def digests(self) -> tuple[str, ...]:
+        """A list of SHA-256 in hex."""
+        return tuple(item.digest() for item in self.items())
+
     def names(self) -> tuple[str, ...]:
         """A list of names."""
         return tuple(item.name() for item in self.items())
@@ -94,6 +106,14 @@ class Field:
             raise self._refused("a whole number")
         return self.value
 
+    def counts(self) -> tuple[int, ...]:
+        """A list of whole numbers from 0."""
+        values = self.value
+        # The common case at one go: a statement holds some hundred of these for each record.
+        if isinstance(values, list) and all(type(v) is int and v >= 0 for v in values):
+            return tuple(values)
+        return tuple(item.count() for item in self.items())
+
     def whole_or_none(self) -> int | None:
         """A whole number, or null."""
         return None if self.value is None else self.whole()
@@ -117,3 +137,20 @@ class Field:
 
     def _refused(self, expected: str) -> EvidenceError:
         return EvidenceError(f"{self.place} is {show(self.value)}, it should be {expected}")
+
+
+def is_digest(text: str) -> bool:
+    """True for a SHA-256 in hex, as the digest of a statement is written."""
+    return len(text) == _DIGEST_LENGTH and not text.strip("0123456789abcdef")
+
+
+def expect(found: Field, expected: object) -> None:
+    """Refuse any other value than the one expected, and any other type.
+
+    Raises:
+        EvidenceError: it differs.
+    """
+    if type(found.value) is not type(expected) or found.value != expected:
+        raise EvidenceError(
+            f"{found.place} is {show(found.value)}, this pv reads {show(expected)}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Falsifier
-    from pv_harness.fingerprint.sources import SourceTree
+    from pv_harness.fingerprint.sources import SourceFile, SourceTree
+
+_MOST_NAMED = 3
 
 
 class EntryKind(Enum):
@@ -37,12 +40,15 @@ class Entry:
             `input.part=path` (input).
         digest: what counts: for Python the syntax, otherwise the bytes.
         bytes_digest: of the file, so that an untouched file needs no parsing; else None.
+        definitions: of a Python source, a line for each top-level definition, short digest and
+            name, so that a change can be named; no part of the fingerprint.
     """
 
     kind: EntryKind
     name: str
     digest: str
     bytes_digest: str | None = None
+    definitions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ def build_manifest(
     for path in _source_files(falsifier, checks, tree, observed):
         source = tree.read(path)
         name = _relative(path, tree.root)
-        entries.append(Entry(EntryKind.SOURCE, name, source.syntax_digest, source.bytes_digest))
+        digests = (source.syntax_digest, source.bytes_digest)
+        entries.append(Entry(EntryKind.SOURCE, name, *digests, source.definitions))
     for name, parts in sorted((inputs or {}).items()):
         for part, path in sorted(parts.items()):
             label = f"{name}.{part}={_relative(path, inputs_root or tree.root)}"
@@ -142,9 +149,15 @@ def find_changes(
 
 
 def _has_newcomers(known: set[str], checks: Sequence[Check], tree: SourceTree) -> bool:
-    """True if a conftest appeared, or a module's name now means another file."""
+    """True if a conftest or a native source appeared, or a module's name means another file."""
     conftests = {c for check in checks for c in _conftests(tree.root / check.path, tree.root)}
     if any(_relative(path, tree.root) not in known for path in conftests):
+        return True
+    folders = _folders(tree.root / name for name in known)
+    native = [
+        path for folder in folders if folder.is_dir() for path in tree.native_files(folder)
+    ]
+    if any(_relative(path, tree.root) not in known for path in native):
         return True
     for name in known:
         path = tree.root / name
@@ -207,7 +220,22 @@ def _source_change(entry: Entry, tree: SourceTree) -> Change | None:
         return Change(entry.kind, entry.name, "is gone")
     except OSError as error:
         return Change(entry.kind, entry.name, f"can't be read ({error.strerror})")
-    return Change(entry.kind, entry.name, "changed")
+    return Change(entry.kind, entry.name, _what_changed(entry, tree.read(path)))
+
+
+def _what_changed(entry: Entry, source: SourceFile) -> str:
+    """`changed`, and in which definitions where both versions are known by them."""
+    if not entry.definitions or not source.definitions:
+        return "changed"
+    before, after = (Counter(d.splitlines()) for d in (entry.definitions, source.definitions))
+    touched = dict.fromkeys(
+        line.partition(" ")[2] for line in (*(after - before), *(before - after))
+    )
+    if not touched:
+        return "changed: the order of its definitions"
+    named = list(touched)[:_MOST_NAMED]
+    rest = f" and {len(touched) - len(named)} more" if len(touched) > len(named) else ""
+    return f"changed: {', '.join(named)}{rest}"
 
 
 def _input_change(entry: Entry, root: Path) -> Change | None:
@@ -239,8 +267,13 @@ def _source_files(
     check_files = {tree.root / check.path for check in checks}
     conftests = {c for path in check_files for c in _conftests(path, tree.root)}
     files = set(tree.closure([*covered, *check_files, *conftests])) | set(observed)
+    files |= {native for folder in _folders(files) for native in tree.native_files(folder)}
     judges_harness = any(name.split(".")[0] == HARNESS_PACKAGE for name in falsifier.covers)
     return sorted(p for p in files if judges_harness or not tree.belongs_to_harness(p))
+
+
+def _folders(files: Iterable[Path]) -> set[Path]:
+    return {path.parent for path in files}
 
 
 def _conftests(path: Path, root: Path) -> list[Path]:

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+NATIVE_SUFFIXES = frozenset(
+    {".c", ".cc", ".cpp", ".cu", ".cuh", ".cxx", ".h", ".hpp", ".pxd", ".pyx"}
+)
+"""What a package is built from beside Python: part of the fingerprint, by its bytes.
+
+What is built from it is not: a library lies in one checkout and is absent in the next.
+"""
+
+_CYTHON_SUFFIXES = frozenset({".pyx", ".pxd"})
+
 HARNESS_PACKAGE = "pv_harness"
 """The judge is no part of the fingerprint unless a claim covers it."""
 
@@ -39,8 +49,17 @@ class SourceFile:
     imports: tuple[str, ...]
 
     @cached_property
+    def definitions(self) -> str:
+        """A line for each top-level function and class, in order: short digest and name.
+
+        The statements between two of them stand together under the name "module level".
+        Most commands follow imports and never need this. Empty where nothing was parsed.
+        """
+        return "" if self.tree is None else "\n".join(_definitions(self.tree))
+
+    @cached_property
     def syntax_digest(self) -> str:
-        """The digest that ignores layout; most commands follow imports and never need it."""
+        """The digest that ignores layout."""
         return self.bytes_digest if self.tree is None else syntax_digest(self.tree)
 
 
@@ -53,6 +72,7 @@ class SourceTree:
         self._files: dict[Path, SourceFile] = {}
         self._modules: dict[str, Path | None] = {}
         self._bytes_digests: dict[Path, str] = {}
+        self._native: dict[Path, tuple[Path, ...]] = {}
 
     def find_module(self, name: str) -> Path | None:
         """The file of a dotted module or package below the source roots, or None."""
@@ -117,6 +137,23 @@ class SourceTree:
                     pending.append(module)
         return frozenset(found)
 
+    def native_files(self, folder: Path) -> tuple[Path, ...]:
+        """The native sources that lie in a folder, sorted; what Cython generated left out.
+
+        Raises:
+            OSError: the folder can't be listed.
+        """
+        if folder not in self._native:
+            found = sorted(p for p in folder.iterdir() if p.suffix in NATIVE_SUFFIXES)
+            cython = {path.stem for path in found if path.suffix == ".pyx"}
+            self._native[folder] = tuple(
+                path
+                for path in found
+                if path.is_file()
+                and (path.suffix in _CYTHON_SUFFIXES or path.stem not in cython)
+            )
+        return self._native[folder]
+
     def belongs_to_harness(self, path: Path) -> bool:
         """True for a file of pv itself."""
         name = self.module_name(path)
@@ -154,6 +191,28 @@ def syntax_digest(tree: ast.AST) -> str:
     for piece in _spell(tree):
         state.update(piece.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
+
+
+MODULE_LEVEL = "module level"
+_SHORT = 12
+
+
+def _definitions(tree: ast.Module) -> Iterator[str]:
+    between: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if between:
+                yield f"{_short_digest(between)} {MODULE_LEVEL}"
+                between = []
+            yield f"{_short_digest([node])} {node.name}"
+        else:
+            between.append(node)
+    if between:
+        yield f"{_short_digest(between)} {MODULE_LEVEL}"
+
+
+def _short_digest(nodes: list[ast.stmt]) -> str:
+    return syntax_digest(ast.Module(body=nodes, type_ignores=[]))[:_SHORT]
 
 
 @dataclass(frozen=True, slots=True)

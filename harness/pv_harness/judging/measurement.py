@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.contracts.contract import Comparator, show_value
+from pv_harness.contracts.contract import Comparator, SeedRule, show_value
+from pv_harness.judging.student_t import mean_limit, mean_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from pv_harness.contracts.contract import Bound, Scalar
+    from pv_harness.contracts.contract import Bound, Scalar, Seeds
+
+_UPPER = (Comparator.LT, Comparator.LE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,15 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A measurement beside the bound that it was held against."""
+    """A measurement beside the bound that it was held against.
+
+    Attributes:
+        note: what the value is, where it is none that a check reported but made of several.
+    """
 
     bound: Bound
     measurement: Measurement
+    note: str = ""
 
     @property
     def holds(self) -> bool:
@@ -63,7 +71,7 @@ class Judgement:
                 return None
 
     def __str__(self) -> str:
-        value = show_value(self.measurement.value)
+        value = show_value(self.measurement.value) + (f" ({self.note})" if self.note else "")
         verdict = "" if self.holds else "but "
         bound = f"{self.bound.comparator.sign} {show_value(self.bound.threshold)}"
         return f"{self.bound.metric} is {value}, {verdict}must be {bound}"
@@ -87,18 +95,87 @@ def holds(bound: Bound, value: Scalar) -> bool:
 
 
 def judge(
-    bounds: Iterable[Bound], measurements: Iterable[Measurement]
+    bounds: Iterable[Bound],
+    measurements: Iterable[Measurement],
+    seeds: Seeds | None = None,
 ) -> tuple[tuple[Judgement, ...], tuple[Bound, ...]]:
-    """Every judgement that the measurements allow, and the bounds that nothing measured."""
+    """Every judgement that the measurements allow, and the bounds that they leave open.
+
+    Each value is held against its bound. Under a t-test over seeds it is the confidence limit
+    of the mean instead. A bound is left open if nothing measured it, or not with every seed.
+    """
     measured = list(measurements)
     judgements: list[Judgement] = []
     unmeasured: list[Bound] = []
     for bound in bounds:
-        found = [Judgement(bound, m) for m in measured if m.metric == bound.metric]
-        judgements.extend(found)
-        if not found:
+        found = [m for m in measured if m.metric == bound.metric]
+        is_open = not found or (seeds is not None and bool(_seed_problem_of(found, seeds)))
+        if is_open:
             unmeasured.append(bound)
+        if seeds is None or seeds.rule is SeedRule.BOUND:
+            judgements.extend(Judgement(bound, m) for m in found)
+        elif not is_open:
+            judgements.extend(_judge_mean(bound, found, seeds))
     return tuple(judgements), tuple(unmeasured)
+
+
+def find_seed_problem(
+    bounds: Iterable[Bound], measurements: Iterable[Measurement], seeds: Seeds | None
+) -> str:
+    """Why values don't answer a claim that asks for several seeds; empty if they do.
+
+    Each metric is measured with each seed, and never without one; for a t-test once with each,
+    since two values of one seed are not independent. A metric that nothing measured has a
+    problem of another kind.
+    """
+    if seeds is None:
+        return ""
+    measured = list(measurements)
+    for metric in dict.fromkeys(bound.metric for bound in bounds):
+        found = [m for m in measured if m.metric == metric]
+        problem = _seed_problem_of(found, seeds)
+        if found and problem:
+            return f"{metric} {problem}"
+    return ""
+
+
+def _seed_problem_of(found: Sequence[Measurement], seeds: Seeds) -> str:
+    used = [m.seed for m in found]
+    for measurement in found:
+        if measurement.seed is None:
+            return "was measured by a check that never asked for the fixture `seed`"
+        if measurement.seed not in seeds.values:
+            return (
+                f"was measured with seed {measurement.seed}, which the contract does not list"
+            )
+    missing = [str(seed) for seed in seeds.values if seed not in used]
+    if missing:
+        return f"was never measured with seed {', '.join(missing)}"
+    twice = [str(seed) for seed in seeds.values if used.count(seed) > 1]
+    if twice and seeds.rule is SeedRule.T_TEST:
+        return f"was measured twice with seed {twice[0]}; a t-test takes one value of each seed"
+    return ""
+
+
+def _judge_mean(
+    bound: Bound, found: Sequence[Measurement], seeds: Seeds
+) -> tuple[Judgement, ...]:
+    """The confidence limit of the mean against the bound.
+
+    A value that is no number breaks its bound by itself: each is judged alone then.
+    """
+    values = sorted(float(m.value) for m in found if _is_number(m.value))
+    if len(values) < len(found) or seeds.confidence is None:
+        return tuple(Judgement(bound, m) for m in found)
+    upper = bound.comparator in _UPPER
+    limit = mean_limit(values, seeds.confidence, upper=upper)
+    side = "upper" if upper else "lower"
+    note = (
+        f"{side} {100 * seeds.confidence:g} % limit of the mean {show_value(mean_of(values))} "
+        f"over {len(values)} seeds"
+    )
+    summary = Measurement(bound.metric, limit, found[0].unit, len(values))
+    return (Judgement(bound, summary, note),)
 
 
 def plain_value(value: Any) -> Scalar:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.exit_code import ExitCode
 from pv_harness.fingerprint.manifest import input_digests
-from pv_harness.judging.measurement import judge
+from pv_harness.judging.measurement import find_seed_problem, judge
 
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class StatusKind(Enum):
     UNBOUND = "UNBOUND"
     NOT_RUN = "NOT_RUN"
     BLOCKED = "BLOCKED"
+    WAIVED = "WAIVED"
+    """Excused by a policy until a date; never derived from evidence."""
 
     @property
     def exit_code(self) -> ExitCode | None:
@@ -50,7 +52,7 @@ class StatusKind(Enum):
                 return ExitCode.INFRASTRUCTURE
             case StatusKind.STALE | StatusKind.UNBOUND | StatusKind.NOT_RUN:
                 return ExitCode.UNKNOWN
-            case StatusKind.BLOCKED:
+            case StatusKind.BLOCKED | StatusKind.WAIVED:
                 return None
 
 
@@ -145,7 +147,7 @@ def derive_status(
     if not bound:
         cure = f'write a check marked @pytest.mark.falsifies("{falsifier.id}")'
         return Status(StatusKind.UNBOUND, ceiling, why="no check is bound to it", cure=cure)
-    judged = (_judged_again(falsifier, a.record) for a in runs if not a.changes)
+    judged = (judged_again(falsifier, a.record) for a in runs if not a.changes)
     fresh = sorted(judged, key=_newest_last, reverse=True)
     decided = _red_or_absent(falsifier, fresh, runs, patches)
     if decided is not None:
@@ -154,16 +156,18 @@ def derive_status(
     return _status_of_passed(falsifier, passed, potency, patches)
 
 
-def _judged_again(falsifier: Falsifier, record: RunRecord) -> RunRecord:
+def judged_again(falsifier: Falsifier, record: RunRecord) -> RunRecord:
     """The record with the verdict that its own measurements bear out."""
-    judgements, unmeasured = judge(falsifier.bounds, record.measurements)
+    bounds, seeds = falsifier.bounds, falsifier.seeds
+    judgements, unmeasured = judge(bounds, record.measurements, seeds)
     broken = [j for j in judgements if not j.holds]
     if record.verdict is not Verdict.PASSED or not (broken or unmeasured):
         return record
     if broken:
         metrics = tuple(sorted({j.bound.metric for j in broken}))
         return replace(record, verdict=Verdict.FAILED, broken=metrics, reason=str(broken[0]))
-    reason = f"passed, but {unmeasured[0].metric} was never measured"
+    seedless = find_seed_problem(bounds, record.measurements, seeds)
+    reason = f"passed, but {seedless or f'{unmeasured[0].metric} was never measured'}"
     return replace(record, verdict=Verdict.ERROR, reason=reason)
 
 
@@ -198,11 +202,13 @@ def level_conditions(
         yield Condition(
             f"input {name} present, by digest", bool(held.get(name)), f"pv run {falsifier.id}"
         )
-    judgements, unmeasured = judge(rule.measurements, record.measurements)
+    judgements, unmeasured = judge(rule.measurements, record.measurements, falsifier.seeds)
     for judgement in judgements:
         yield Condition(str(judgement), judgement.holds, f"pv run {falsifier.id}")
     for bound in unmeasured:
-        yield Condition(f"{bound}: never measured", holds=False, cure="measure it in the check")
+        seedless = find_seed_problem([bound], record.measurements, falsifier.seeds)
+        text = f"{bound}: {seedless or 'never measured'}"
+        yield Condition(text, holds=False, cure="measure it in the check")
 
 
 def _reached_condition(entry: str, record: RunRecord) -> Condition:
@@ -281,7 +287,7 @@ def _former_level(
     potency = measure_potency(falsifier, then)
     if potency.missing or potency.weak:
         return None
-    return _highest_level(falsifier, record)[0]
+    return highest_level(falsifier, record)[0]
 
 
 def _status_of_passed(
@@ -290,7 +296,7 @@ def _status_of_passed(
     potency: Potency,
     patches: Sequence[AssessedPatch],
 ) -> Status:
-    ranked = [(record, *_highest_level(falsifier, record)) for record in passed]
+    ranked = [(record, *highest_level(falsifier, record)) for record in passed]
     record, level, conditions = max(ranked, key=lambda r: r[1].rank if r[1] else -1)
     prove = f"pv prove {falsifier.id}"
     planted = _potency_conditions(potency, prove)
@@ -322,12 +328,15 @@ def _status_of_passed(
     )
 
 
-def _highest_level(
+def highest_level(
     falsifier: Falsifier, record: RunRecord
 ) -> tuple[Level | None, tuple[Condition, ...]]:
     """The last level whose conditions, and those of all levels before it, hold."""
     held: Level | None = None
     seen: list[Condition] = []
+    if falsifier.seeds is not None:
+        # Without them the record would have been judged an error: see `judged_again`.
+        seen.append(Condition(f"measured with {falsifier.seeds}", holds=True))
     for rule in falsifier.levels:
         conditions = tuple(level_conditions(falsifier, rule, record))
         seen.extend(conditions)

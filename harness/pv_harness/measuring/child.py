@@ -8,23 +8,29 @@ its process with it.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from pv_harness.errors import InfrastructureError
 from pv_harness.measuring.command import clean_environment, kill_group
+from pv_harness.measuring.devices import THREADS, available_cores, threads_per_worker
 from pv_harness.measuring.plan import PLAN_VARIABLE
 from pv_harness.measuring.record import (
+    Outcome,
+    group_path,
     read_collected,
     read_groups,
+    read_node,
     read_record,
     read_records,
+    read_starts,
+    record_path,
+    still_runs,
 )
 
 
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05
 _OUTPUT_BYTES = 1 << 16
+_TIMEOUT_S = 120.0
 _GRACE_S = 30.0
 """Time beyond a check's own limit for what pytest does around it."""
 
@@ -120,6 +127,7 @@ class Launch:
         environment: variables beyond those of this process.
         starter: how the process is made.
         enough: a record after which nothing more is asked; the remaining checks are not run.
+        on_running: told every few hundredths of a second which checks run just now.
     """
 
     plan: Plan
@@ -128,6 +136,7 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     starter: Starter = start_fresh
     enough: Callable[[CheckRecord], bool] = lambda _: False
+    on_running: Callable[[frozenset[str]], None] = lambda _: None
 
 
 def run_checks(
@@ -197,27 +206,49 @@ def _run_once(
     measured: Measured,
     on_record: Callable[[CheckRecord], None],
 ) -> bool:
+    """Run one process over these checks; True if more is known of any of them after it."""
     record_dir = launch.plan.record_dir
-    before = set(record_dir.glob("start-*.json"))
+    known_before = _count_known(measured)
+    _forget_marks(record_dir, frozenset(nodes))
     with tempfile.TemporaryFile() as output:
-        process = _start(nodes, launch, output)
-        timed_out = _watch(process, launch, before, on_record)
+        watch = _Watch(launch, on_record)
+        cut = watch.until_it_ends(_start(nodes, launch, output))
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _OUTPUT_BYTES))
         measured.output = _tail(output.read().decode("utf-8", "replace"))
     measured.collected = read_collected(record_dir)
     for record in read_records(record_dir):
-        known = measured.records.setdefault(record.function, [])
-        if record.node not in {r.node for r in known}:
-            known.append(record)
-    started = {f.read_text(encoding="utf-8") for f in record_dir.glob("start-*.json")}
+        _take_in(measured, record)
     finished = {r.node for records in measured.records.values() for r in records}
-    for node in sorted(started - finished):
-        function = node.partition("[")[0]
-        hung = node in timed_out
-        reason = timed_out.get(node) or f"its process died:\n{measured.output}"
-        measured.lost.setdefault(function, Lost(reason, timed_out=hung))
-    return set(record_dir.glob("start-*.json")) != before
+    # Those cut short did nothing wrong, and are given to another process.
+    for node in sorted(read_starts(record_dir).keys() - finished - cut.short):
+        hung = node in cut.overdue
+        reason = cut.overdue.get(node) or f"its process died:\n{measured.output}"
+        measured.lost.setdefault(node.partition("[")[0], Lost(reason, timed_out=hung))
+    return _count_known(measured) > known_before
+
+
+def _count_known(measured: Measured) -> int:
+    return len(measured.lost) + sum(map(len, measured.records.values()))
+
+
+def _forget_marks(record_dir: Path, functions: frozenset[str]) -> None:
+    """Take away what an earlier process left of checks that are about to run again."""
+    for node, mark in read_starts(record_dir).items():
+        if node.partition("[")[0] in functions:
+            mark.unlink()
+            record_path(record_dir, node).unlink(missing_ok=True)
+
+
+def _take_in(measured: Measured, record: CheckRecord) -> None:
+    """Keep a record; of two of one check the one that is not green."""
+    known = measured.records.setdefault(record.function, [])
+    for number, other in enumerate(known):
+        if other.node == record.node:
+            if other.outcome is Outcome.PASSED:
+                known[number] = record
+            return
+    known.append(record)
 
 
 def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningProcess:
@@ -232,13 +263,23 @@ def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningPr
         PLAN_VARIABLE: str(plan_file),
         **launch.environment,
     }
-    parallel = ["-n", str(launch.jobs), "--dist", "loadscope"] if launch.jobs > 1 else []
+    parallel: list[str] = []
+    if launch.jobs > 1:
+        parallel = ["-p", "xdist", "-n", str(launch.jobs), "--dist", "loadscope"]
+        threads = threads_per_worker(available_cores(), launch.jobs)
+        environment.setdefault(THREADS, str(threads))
     args = [*_PYTEST_OPTIONS, "--rootdir", str(plan.root), *parallel, *nodes]
-    return launch.starter(args, plan.root, environment, output)
+    process = launch.starter(args, plan.root, environment, output)
+    # Whoever cleans up after us, should we be killed, finds the group by this.
+    group_path(plan.record_dir, process.pid).touch()
+    return process
 
 
 _PYTEST_OPTIONS = (
     "-q",
+    # This plugin, also where the environment tells pytest to load none by itself.
+    "-p",
+    "pv",
     # pytest would rewrite the assertions of the subject too: what is measured is what is there.
     "--assert=plain",
     "-p",
@@ -249,75 +290,113 @@ _PYTEST_OPTIONS = (
 )
 
 
-def _watch(
-    process: RunningProcess,
-    launch: Launch,
-    earlier: set[Path],
-    on_record: Callable[[CheckRecord], None],
-) -> dict[str, str]:
-    """Wait for pytest; kill it when a check overstays. Returns the checks that did.
+class _Cut(NamedTuple):
+    """The checks that a process was killed in the midst of.
 
-    Marks of checks that an earlier process left behind are in `earlier`.
+    Attributes:
+        overdue: those that overstayed -> what is said of them.
+        short: those that were only running beside them.
     """
-    record_dir = launch.plan.record_dir
-    reported = set(record_dir.glob("check-*.json"))
-    started = time.monotonic()
-    try:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_POLL_S)
-            new = _report_new(record_dir, reported, on_record)
-            if process.returncode is not None:
-                return {}
-            if any(launch.enough(record) for record in new):
-                _kill(process, record_dir)
-                return {}
-            marks = set(record_dir.glob("start-*.json")) - earlier
-            overdue = _overdue(marks, launch)
-            if overdue or time.monotonic() - started > _patience(marks, launch):
-                _kill(process, record_dir)
-                return overdue
-    except BaseException:
-        _kill(process, record_dir)
-        raise
+
+    overdue: dict[str, str]
+    short: frozenset[str]
 
 
-def _kill(process: RunningProcess, record_dir: Path) -> None:
-    kill_group(process.pid)
-    process.wait()
-    for group in read_groups(record_dir):
-        kill_group(group)
+class _Watch:
+    """Looks after one process of pytest: reports what it records, kills it when it hangs."""
+
+    def __init__(self, launch: Launch, on_record: Callable[[CheckRecord], None]) -> None:
+        self._launch = launch
+        self._record_dir = launch.plan.record_dir
+        self._on_record = on_record
+        # What an earlier process of this run has left behind is no news.
+        self._reported = self._names()
+        self._running: dict[str, Path] = {}
+        self._seen = 0
+        self._last_news_s = time.monotonic()
+
+    def until_it_ends(self, process: RunningProcess) -> _Cut:
+        """Wait for the end of the process, or bring it about."""
+        try:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_S)
+                new = self._look()
+                if process.returncode is not None:
+                    return _Cut({}, frozenset())
+                cut = self._reason_to_end(new)
+                if cut is not None:
+                    self._kill(process)
+                    return cut
+        except BaseException:
+            self._kill(process)
+            raise
+        finally:
+            group_path(self._record_dir, process.pid).unlink(missing_ok=True)
+
+    def _reason_to_end(self, new: Sequence[CheckRecord]) -> _Cut | None:
+        unfinished = self._running
+        if any(self._launch.enough(record) for record in new):
+            return _Cut({}, frozenset(unfinished))
+        overdue = self._overdue(unfinished)
+        if overdue or self._is_idle(unfinished, new):
+            short = {n for n, mark in unfinished.items() if still_runs(mark)} - overdue.keys()
+            return _Cut(overdue, frozenset(short))
+        return None
+
+    def _overdue(self, unfinished: Mapping[str, Path]) -> dict[str, str]:
+        now = time.time()
+        overdue = {}
+        for node, mark in unfinished.items():
+            limit_s = self._launch.timeouts_s.get(node.partition("[")[0], _TIMEOUT_S)
+            # A mark that nobody holds is of a worker that died; xdist goes on without it.
+            if now - mark.stat().st_mtime > limit_s + _GRACE_S and still_runs(mark):
+                overdue[node] = f"did not end within {limit_s:g} s and was killed"
+        return overdue
+
+    def _is_idle(self, unfinished: Mapping[str, Path], new: Sequence[CheckRecord]) -> bool:
+        """True if no check runs, and none has begun or ended for longer than one may take."""
+        running = any(still_runs(mark) for mark in unfinished.values())
+        if running or new or len(unfinished) != self._seen:
+            self._seen = len(unfinished)
+            self._last_news_s = time.monotonic()
+        patience_s = max(self._launch.timeouts_s.values(), default=_TIMEOUT_S) + _GRACE_S
+        return time.monotonic() - self._last_news_s > patience_s
+
+    def _kill(self, process: RunningProcess) -> None:
+        kill_group(process.pid)
+        process.wait()
+        for group in read_groups(self._record_dir):
+            kill_group(group)
+
+    def _names(self) -> set[str]:
+        with os.scandir(self._record_dir) as entries:
+            return {entry.name for entry in entries}
+
+    def _look(self) -> list[CheckRecord]:
+        """Take in which checks have started and ended since the last look."""
+        names = self._names() - self._reported
+        new = []
+        for name in sorted(names):  # a check's own record comes before the mark of its start
+            kind, _, rest = name.partition("-")
+            if not rest.endswith(".json") or kind not in {"check", "start"}:
+                continue
+            self._reported.add(name)
+            if kind == "check":
+                new.append(read_record(self._record_dir / name))
+            else:
+                mark = self._record_dir / name
+                self._running[read_node(mark)] = mark
+        for record in new:
+            self._on_record(record)
+        for node in [n for n, mark in self._running.items() if _has_ended(mark)]:
+            del self._running[node]
+        self._launch.on_running(frozenset(self._running))
+        return new
 
 
-def _report_new(
-    record_dir: Path, reported: set[Path], on_record: Callable[[CheckRecord], None]
-) -> list[CheckRecord]:
-    files = sorted(set(record_dir.glob("check-*.json")) - reported)
-    reported |= set(files)
-    new = [read_record(file) for file in files]
-    for record in new:
-        on_record(record)
-    return new
-
-
-def _overdue(marks: set[Path], launch: Launch) -> dict[str, str]:
-    now = time.time()
-    overdue = {}
-    for mark in marks:
-        if mark.with_name(mark.name.replace("start-", "check-", 1)).exists():
-            continue
-        node = mark.read_text(encoding="utf-8")
-        limit_s = launch.timeouts_s.get(node.partition("[")[0], 120.0)
-        if now - mark.stat().st_mtime > limit_s + _GRACE_S:
-            overdue[node] = f"did not end within {limit_s:g} s and was killed"
-    return overdue
-
-
-def _patience(marks: set[Path], launch: Launch) -> float:
-    """Seconds that a process has to start its first check; once it has, checks are timed."""
-    if marks:
-        return math.inf
-    return max(launch.timeouts_s.values(), default=120.0) + _GRACE_S
+def _has_ended(mark: Path) -> bool:
+    return mark.with_name(mark.name.replace("start-", "check-", 1)).exists()
 
 
 def _tail(text: str, lines: int = 30) -> str:

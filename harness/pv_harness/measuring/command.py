@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.errors import InfrastructureError
+from pv_harness.measuring.forked import start_command
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pv_harness.measuring.forked import ForkedCommand
 
 _REAP_S = 2.0
+
+
+class CommandTimeoutError(InfrastructureError):
+    """A command did not end within its time, and was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,35 @@ def run_command(
     `on_start` is told the group's number, for whoever may have to end it from outside.
 
     Raises:
-        InfrastructureError: the program is missing, or did not end within `timeout_s`; then its
-            whole process group is killed.
+        InfrastructureError: the program is missing.
+        CommandTimeoutError: it did not end within `timeout_s`; its whole process group is
+            killed then.
     """
     words = (find_program(args[0]), *args[1:])
     started = time.monotonic()
-    process = subprocess.Popen(  # noqa: S603 - the command is the check's own
+    process = start_command(
+        words, cwd=cwd, environment=environment, stdin=stdin is not None
+    ) or _start_process(words, cwd, environment, stdin)
+    try:
+        on_start(process.pid)
+        stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        _kill_and_reap(process)
+        raise CommandTimeoutError(
+            f"{' '.join(args)}: did not end within {timeout_s:g} s and was killed"
+        ) from error
+    except BaseException:
+        _kill_and_reap(process)
+        raise
+    code = process.returncode
+    assert code is not None, "communicate() waits for the end"
+    return CompletedCommand(tuple(args), code, stdout, stderr, time.monotonic() - started)
+
+
+def _start_process(
+    words: Sequence[str], cwd: Path | None, environment: Mapping[str, str], stdin: str | None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - the command is the check's own
         words,
         cwd=cwd,
         env=dict(environment),
@@ -85,20 +114,6 @@ def run_command(
         encoding="utf-8",
         errors="replace",
         start_new_session=True,
-    )
-    try:
-        on_start(process.pid)
-        stdout, stderr = process.communicate(stdin, timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        _kill_and_reap(process)
-        raise InfrastructureError(
-            f"{' '.join(args)}: did not end within {timeout_s:g} s and was killed"
-        ) from error
-    except BaseException:
-        _kill_and_reap(process)
-        raise
-    return CompletedCommand(
-        tuple(args), process.returncode, stdout, stderr, time.monotonic() - started
     )
 
 
@@ -111,7 +126,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
-def _kill_and_reap(process: subprocess.Popen[str]) -> None:
+def _kill_and_reap(process: subprocess.Popen[str] | ForkedCommand) -> None:
     kill_group(process.pid)
     # A daemon of another group may hold the pipes: what it still says is not waited for.
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -35,10 +35,11 @@ def find_devices() -> frozenset[str]:
 
     The driver is asked, not torch: importing it costs more than a second.
     """
-    return frozenset({"cpu", "cuda"} if _cuda_device_count() > 0 else {"cpu"})
+    return frozenset({"cpu", "cuda"} if count_gpus() > 0 else {"cpu"})
 
 
-def _cuda_device_count() -> int:
+def count_gpus() -> int:
+    """How many GPUs the driver shows to this process, `CUDA_VISIBLE_DEVICES` heeded."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return 0
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.contracts.contract import Bound, Comparator
+from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
 
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Target:
     Attributes:
         blocked: the device that is missing, or None.
         enough: a metric; the check that breaks its bound has shown all that is asked, and ends.
+        seeds: what the check is repeated with, or None.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Target:
     blocked: str | None = None
     timeout_s: float = 120.0
     enough: str | None = None
+    seeds: Seeds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Plan:
         entries: the entry points to watch, `module:function`.
         targets: falsifier ID -> target.
         inputs: input name -> part name -> absolute path.
+        in_place: the sources are the project's own, which anybody may edit meanwhile.
+        devices: GPUs, one for each of several workers; None leaves all visible to each.
     """
 
     root: Path
@@ -54,6 +58,8 @@ class Plan:
     entries: tuple[str, ...]
     targets: Mapping[str, Target]
     inputs: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    in_place: bool = False
+    devices: tuple[str, ...] | None = None
 
     def write(self, file: Path) -> None:
         """Store the plan for the child to read."""
@@ -73,6 +79,8 @@ def read_plan(file: Path) -> Plan:
             name: {part: Path(path) for part, path in parts.items()}
             for name, parts in data["inputs"].items()
         },
+        in_place=data["in_place"],
+        devices=None if data["devices"] is None else tuple(data["devices"]),
     )
 
 
@@ -80,7 +88,11 @@ def make_targets(contracts: tuple[Contract, ...], devices: frozenset[str]) -> di
     """One target per falsifier; those that need a device which is absent are blocked."""
     return {
         falsifier.id: Target(
-            falsifier.id, falsifier.bounds, blocked_by(falsifier, devices), falsifier.timeout_s
+            falsifier.id,
+            falsifier.bounds,
+            blocked_by(falsifier, devices),
+            falsifier.timeout_s,
+            seeds=falsifier.seeds,
         )
         for contract in contracts
         for falsifier in contract.falsifiers
@@ -129,6 +141,7 @@ def _to_json(plan: Plan) -> dict[str, Any]:
                 "blocked": t.blocked,
                 "timeout_s": t.timeout_s,
                 "enough": t.enough,
+                "seeds": _seeds_to_json(t.seeds),
                 "bounds": [
                     [b.metric, b.comparator.value, b.threshold, b.unit] for b in t.bounds
                 ],
@@ -139,9 +152,19 @@ def _to_json(plan: Plan) -> dict[str, Any]:
             name: {part: str(path) for part, path in parts.items()}
             for name, parts in plan.inputs.items()
         },
+        "in_place": plan.in_place,
+        "devices": None if plan.devices is None else list(plan.devices),
     }
+
+
+def _seeds_to_json(seeds: Seeds | None) -> list[Any] | None:
+    return None if seeds is None else [list(seeds.values), seeds.rule.value, seeds.confidence]
 
 
 def _target_from(data: dict[str, Any]) -> Target:
     bounds = tuple(Bound(m, Comparator(c), value, unit) for m, c, value, unit in data["bounds"])
-    return Target(data["id"], bounds, data["blocked"], data["timeout_s"], data["enough"])
+    seeds = None
+    if data["seeds"] is not None:
+        values, rule, confidence = data["seeds"]
+        seeds = Seeds(tuple(values), SeedRule(rule), confidence)
+    return Target(data["id"], bounds, data["blocked"], data["timeout_s"], data["enough"], seeds)

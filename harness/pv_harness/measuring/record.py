@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 from dataclasses import dataclass
@@ -9,13 +11,19 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes
-from pv_harness.evidence.measurements import measurement_from_json, measurement_to_json
+from pv_harness.evidence.measurements import (
+    measurement_from_json,
+    measurement_to_json,
+    series_from_json,
+    series_to_json,
+)
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pv_harness.evidence.records import Series
     from pv_harness.judging.measurement import Measurement
 
 
@@ -41,6 +49,11 @@ class CheckRecord:
         function: the node ID without parameters, which the plan was made of.
         broken: metrics whose bounds were broken.
         reason: for anything but PASSED: what was seen, in one or a few lines.
+        timed_out: the check broke because a command that it had started took too long.
+        series: the curves that it recorded.
+        opened: files below the root that it, or a process that it started, opened for reading.
+        opened_by_modules: pairs of a module's file and a file that it opened when it was
+            imported, by this check or by one before it in the same process.
         reached: entry points entered in processes that the check started.
         reached_in_process: entry points entered in the check's own process.
         modules: files of project modules that were imported, here or in a started process.
@@ -53,9 +66,13 @@ class CheckRecord:
     measurements: tuple[Measurement, ...] = ()
     broken: tuple[str, ...] = ()
     reason: str = ""
+    timed_out: bool = False
+    series: tuple[Series, ...] = ()
     reached: tuple[str, ...] = ()
     reached_in_process: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    opened_by_modules: tuple[tuple[str, str], ...] = ()
     cuda_peak_bytes: int = 0
     duration_s: float = 0.0
 
@@ -71,17 +88,58 @@ class ChildFacts:
 
     reached: tuple[str, ...]
     modules: tuple[str, ...]
+    opened: tuple[str, ...]
     cuda_peak_bytes: int
+
+
+def node_key(node: str) -> str:
+    """A node ID, of whatever length and characters, as file names spell it."""
+    return digest_bytes(node.encode("utf-8", "surrogateescape"))[:32]
 
 
 def record_path(record_dir: Path, node: str) -> Path:
     """Where the record of one check goes."""
-    return record_dir / f"check-{digest_bytes(node.encode())[:32]}.json"
+    return record_dir / f"check-{node_key(node)}.json"
 
 
-def start_path(record_dir: Path, node: str) -> Path:
-    """Where the mark goes that one check has started."""
-    return record_dir / f"start-{digest_bytes(node.encode())[:32]}.json"
+class StartMark:
+    """The mark that one check has started; it is locked for as long as the check runs.
+
+    The system lets go of the lock when the process ends, however it ends: so a check that
+    takes its time is told from one whose process is gone.
+    """
+
+    def __init__(self, record_dir: Path, node: str) -> None:
+        target = record_dir / f"start-{node_key(node)}.json"
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+        self._descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        os.write(self._descriptor, node.encode("utf-8", "surrogateescape"))
+        temporary.replace(target)
+
+    def release(self) -> None:
+        """Say that the check no longer runs."""
+        os.close(self._descriptor)
+
+
+def read_starts(record_dir: Path) -> dict[str, Path]:
+    """Node ID -> the mark of every check that has started."""
+    return {read_node(mark): mark for mark in record_dir.glob("start-*.json")}
+
+
+def read_node(mark: Path) -> str:
+    """The node ID of the check whose mark this is."""
+    return mark.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def still_runs(mark: Path) -> bool:
+    """True while a process that started this check is there and has not ended it."""
+    with contextlib.suppress(FileNotFoundError), mark.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def write_collected(record_dir: Path, nodes: Sequence[str]) -> None:
@@ -119,9 +177,13 @@ def write_record(record_dir: Path, record: CheckRecord) -> None:
         "measurements": [measurement_to_json(m) for m in record.measurements],
         "broken": list(record.broken),
         "reason": record.reason,
+        "timed_out": record.timed_out,
+        "series": [series_to_json(s) for s in record.series],
         "reached": list(record.reached),
         "reached_in_process": list(record.reached_in_process),
         "modules": list(record.modules),
+        "opened": list(record.opened),
+        "opened_by_modules": [list(pair) for pair in record.opened_by_modules],
         "cuda_peak_bytes": record.cuda_peak_bytes,
         "duration_s": record.duration_s,
     }
@@ -141,9 +203,13 @@ def read_record(file: Path) -> CheckRecord:
         measurements=tuple(measurement_from_json(m) for m in data["measurements"]),
         broken=tuple(data["broken"]),
         reason=data["reason"],
+        timed_out=data["timed_out"],
+        series=tuple(series_from_json(s) for s in data["series"]),
         reached=tuple(data["reached"]),
         reached_in_process=tuple(data["reached_in_process"]),
         modules=tuple(data["modules"]),
+        opened=tuple(data["opened"]),
+        opened_by_modules=tuple((module, file) for module, file in data["opened_by_modules"]),
         cuda_peak_bytes=data["cuda_peak_bytes"],
         duration_s=data["duration_s"],
     )
@@ -158,12 +224,15 @@ def read_children(record_dir: Path, node: str) -> ChildFacts:
     """What the processes that a check started have recorded so far."""
     reached: set[str] = set()
     modules: set[str] = set()
+    opened: set[str] = set()
     peak = 0
-    for file in record_dir.glob("child-*.jsonl"):
+    for file in record_dir.glob(f"child-{node_key(node)}-*.jsonl"):
         for line in file.read_text(encoding="utf-8").splitlines():
             facts = json.loads(line)
-            if facts["node"] == node:
-                reached |= {facts["reached"]} if "reached" in facts else set()
-                modules |= set(facts.get("modules", ()))
-                peak = max(peak, facts.get("cuda_peak_bytes", 0))
-    return ChildFacts(tuple(sorted(reached)), tuple(sorted(modules)), peak)
+            reached |= {facts["reached"]} if "reached" in facts else set()
+            modules |= set(facts.get("modules", ()))
+            opened |= set(facts.get("opened", ()))
+            peak = max(peak, facts.get("cuda_peak_bytes", 0))
+    return ChildFacts(
+        tuple(sorted(reached)), tuple(sorted(modules)), tuple(sorted(opened)), peak
+    )

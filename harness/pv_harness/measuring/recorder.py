@@ -17,10 +17,14 @@ import importlib.util
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pv_harness.measuring.audit import AuditWatch
+from pv_harness.measuring.bytecode import distrust_stale_bytecode
+from pv_harness.measuring.main_module import watch_main_module
+from pv_harness.measuring.trampoline import is_trampoline, make_trampoline
 
 
 if TYPE_CHECKING:
@@ -30,8 +34,10 @@ if TYPE_CHECKING:
 
 RECORD_DIR = "PV_RECORD_DIR"
 RECORD_ENTRIES = "PV_RECORD_ENTRIES"
+RECORD_ROOT = "PV_RECORD_ROOT"
 RECORD_ROOTS = "PV_RECORD_ROOTS"
 RECORD_NODE = "PV_RECORD_NODE"
+RECORD_IN_PLACE = "PV_RECORD_IN_PLACE"
 INJECT_FOLDER = Path(__file__).parent / "inject"
 
 
@@ -43,68 +49,55 @@ class Recorder:
     ) -> None:
         # A module of the same name elsewhere, in a working folder say, is not the subject.
         self._roots = tuple(f"{root}{os.sep}" for root in roots)
-        self._entries: dict[str, list[str]] = {}
+        self.entries: dict[str, list[str]] = {}
         for entry in entries:
             module, _, function = entry.partition(":")
-            self._entries.setdefault(module, []).append(function)
+            self.entries.setdefault(module, []).append(function)
         self._on_reach = on_reach
 
     def install(self) -> None:
         """Arm what is imported already, and the rest when it will be."""
-        sys.meta_path.insert(0, _ArmingFinder(self._entries, self.arm_module))
+        sys.meta_path.insert(0, _ArmingFinder(self.entries, self.arm_module))
         self.arm()
 
     def arm(self) -> None:
         """Arm every entry point of the modules that are imported now."""
-        for name in self._entries:
+        for name in self.entries:
             module = sys.modules.get(name)
             if module is not None:
                 self.arm_module(module)
 
     def arm_module(self, module: ModuleType) -> None:
         """Arm the entry points of one module, those that are already armed excepted."""
-        for name in self._entries.get(module.__name__, ()):
+        for name in self.entries.get(module.__name__, ()):
             function = getattr(module, name, None)
             if isinstance(function, FunctionType) and function.__name__ == name:
                 self._arm_function(f"{module.__name__}:{name}", function)
 
     def _arm_function(self, entry: str, function: FunctionType) -> None:
         code = function.__code__
-        if code.co_name == _TRAMPOLINE_NAME or code.co_freevars:
+        if is_trampoline(code) or code.co_freevars:
             return
         if not code.co_filename.startswith(self._roots):
             return
         original = function.__code__
 
-        def enter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        def enter(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
             function.__code__ = original
             self._on_reach(entry)
             return function(*args, **kwargs)
 
         _ENTERS[entry] = enter
-        function.__code__ = _trampoline_code(entry)
+        receiver = f"{__name__}:{enter_entry_point.__name__}"
+        function.__code__ = make_trampoline(entry, original, receiver)
 
 
-_ENTERS: dict[str, Callable[[tuple[Any, ...], dict[str, Any]], Any]] = {}
-_TRAMPOLINE_NAME = "pv_entry_point"
+_ENTERS: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {}
 
 
-def enter_entry_point(entry: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def enter_entry_point(entry: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Note that an armed entry point was called, and call what it was before."""
     return _ENTERS[entry](args, kwargs)
-
-
-def _trampoline_code(entry: str) -> Any:
-    # Code swapped into a function keeps that function's globals, so it can't rely on any name
-    # there: it imports what it calls, and the entry is a literal.
-    source = (
-        f"def {_TRAMPOLINE_NAME}(*args, **kwargs):\n"
-        f"    from {__name__} import enter_entry_point\n"
-        f"    return enter_entry_point({entry!r}, args, kwargs)\n"
-    )
-    scope: dict[str, Any] = {}
-    exec(source, scope)  # noqa: S102 - a constant text around a repr
-    return scope[_TRAMPOLINE_NAME].__code__
 
 
 class _ArmingFinder:
@@ -170,19 +163,68 @@ def cuda_peak_bytes() -> int:
 
 
 def child_environment(
-    record_dir: Path, entries: Iterable[str], roots: Sequence[Path], node: str
+    record_dir: Path,
+    entries: Iterable[str],
+    roots: Sequence[Path],
+    node: str,
+    *,
+    root: Path | None = None,
+    in_place: bool = False,
 ) -> dict[str, str]:
-    """The variables that make every Python process started with them record itself."""
+    """The variables that make every Python process started with them record itself.
+
+    Args:
+        record_dir: where the records go.
+        entries: the entry points to watch.
+        roots: the folders that the project's modules are imported from.
+        node: the check, or shared fixture, that they run for.
+        root: the project; files below it that are read are recorded. None for no such record.
+        in_place: whether the sources are the project's own, which anybody may edit.
+    """
+    from pv_harness.measuring.record import node_key  # noqa: PLC0415 - not for those recorded
+
     path = [str(INJECT_FOLDER), *(str(root) for root in roots)]
     inherited = os.environ.get("PYTHONPATH", "")
     path += [p for p in inherited.split(os.pathsep) if p and p not in path]
     return {
         RECORD_DIR: str(record_dir),
         RECORD_ENTRIES: ",".join(entries),
+        RECORD_ROOT: str(root or ""),
         RECORD_ROOTS: os.pathsep.join(str(root) for root in roots),
-        RECORD_NODE: node,
+        RECORD_NODE: node_key(node),
+        RECORD_IN_PLACE: "1" if in_place else "",
         "PYTHONPATH": os.pathsep.join(path),
     }
+
+
+class ChildNotes:
+    """Where a process that a check has started notes what it did."""
+
+    def __init__(self, record_dir: Path, key: str) -> None:
+        # The key stands for the check: what starts here a thousand times hashes nothing.
+        self._place = f"{record_dir}{os.sep}child-{key}"
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Add a line. A process that is killed leaves whole lines: one line is one write."""
+        line = json.dumps(facts) + "\n"
+        with contextlib.suppress(OSError):
+            descriptor = os.open(
+                f"{self._place}-{os.getpid()}.jsonl",
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+                0o600,
+            )
+            try:
+                os.write(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
+
+    def note_module(self, file: str) -> None:
+        """A module of the project is executed."""
+        self.note({"modules": [file]})
+
+    def note_read(self, file: str) -> None:
+        """A file of the project is opened for reading."""
+        self.note({"opened": [file]})
 
 
 def start_from_environment() -> None:
@@ -190,29 +232,52 @@ def start_from_environment() -> None:
     folder = os.environ.get(RECORD_DIR)
     if not folder:
         return
-    node = os.environ.get(RECORD_NODE, "")
+    notes = ChildNotes(Path(folder), os.environ.get(RECORD_NODE, ""))
+    root = os.environ.get(RECORD_ROOT, "")
     roots = [Path(p) for p in os.environ.get(RECORD_ROOTS, "").split(os.pathsep) if p]
     entries = [e for e in os.environ.get(RECORD_ENTRIES, "").split(",") if e]
 
-    def note(facts: dict[str, Any]) -> None:
-        # One line, one write, in append mode: a process that is killed leaves whole lines.
-        file = Path(folder) / f"child-{os.getpid()}.jsonl"
-        line = json.dumps({"node": node, "argv": sys.argv, **facts}) + "\n"
-        with contextlib.suppress(OSError):
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, line.encode())
-            finally:
-                os.close(descriptor)
-
     def note_exit() -> None:
-        note({"modules": imported_files(roots), "cuda_peak_bytes": cuda_peak_bytes()})
+        notes.note({"modules": imported_files(roots), "cuda_peak_bytes": cuda_peak_bytes()})
 
     def note_reach(entry: str) -> None:
-        note({"reached": entry, "modules": imported_files(roots), "at": time.time()})
+        notes.note({"reached": entry, "modules": imported_files(roots)})
 
-    Recorder(entries, roots, note_reach).install()
+    recorder = Recorder(entries, roots, note_reach)
+    recorder.install()
+    watch_main_module(recorder.entries, [f"{r}{os.sep}" for r in roots], note_reach)
+    if os.environ.get(RECORD_IN_PLACE):
+        distrust_stale_bytecode(roots)
+    if root:
+        on_module, on_read = each_once(notes.note_module), each_once(notes.note_read)
+        AuditWatch(Path(root), roots, on_read, on_module, note_exit).install()
     atexit.register(note_exit)
+    _note_before_hard_exit(note_exit)
+
+
+def each_once(call: Callable[[str], None]) -> Callable[[str], None]:
+    """The function, for each argument called at the first time only, in each process."""
+    seen: set[tuple[int, str]] = set()
+
+    def call_once(argument: str) -> None:
+        key = (os.getpid(), argument)
+        if key not in seen:
+            seen.add(key)
+            call(argument)
+
+    return call_once
+
+
+def _note_before_hard_exit(note: Callable[[], None]) -> None:
+    """`os._exit` runs nothing that was registered; multiprocessing ends its workers so."""
+    leave = os._exit
+
+    def note_and_exit(status: int) -> NoReturn:
+        with contextlib.suppress(Exception):
+            note()
+        leave(status)
+
+    os._exit = note_and_exit
 
 
 def run_shadowed_sitecustomize(own_folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from pv_harness.evidence.records import RunRecord, Verdict
 from pv_harness.fingerprint.manifest import build_manifest, find_changes
 from pv_harness.fingerprint.sources import SourceTree
-from pv_harness.measuring.child import Launch, run_checks
-from pv_harness.measuring.environment import describe_environment, find_devices
+from pv_harness.measuring.child import Launch, Measured, run_checks
+from pv_harness.measuring.devices import visible_devices, workers_with_a_device
+from pv_harness.measuring.environment import count_gpus, describe_environment, find_devices
+from pv_harness.measuring.guard import guarded_folder
 from pv_harness.measuring.plan import (
     Plan,
     blocked_by,
@@ -20,6 +22,7 @@ from pv_harness.measuring.plan import (
     relocate,
     watched_entries,
 )
+from pv_harness.measuring.uncovered import uncovered_files
 from pv_harness.measuring.verdict import broken_metrics, decide, records_of
 
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier
     from pv_harness.fingerprint.manifest import Manifest
-    from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
     from pv_harness.project import Project
 
@@ -65,6 +67,7 @@ class Workbench:
             entries=watched_entries(self.contracts),
             targets=make_targets(self.contracts, find_devices()),
             inputs=self.inputs,
+            in_place=root == self.project.root,
         )
 
     def inputs_of(self, falsifier: Falsifier) -> Inputs:
@@ -77,34 +80,140 @@ def needed_inputs(falsifiers: Iterable[Falsifier]) -> frozenset[str]:
     return frozenset(name for falsifier in falsifiers for name in falsifier.inputs)
 
 
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often each falsifier is measured in one run.
+
+    Attributes:
+        repeat: measurements of each, whatever they say: a hunt for what is flaky.
+        retries: further ones of those whose last was red or an error.
+    """
+
+    repeat: int = 1
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What to call while checks run.
+
+    Attributes:
+        attempt: a round of measuring begins: its number from 1, and what it will measure.
+        record: one check has ended.
+        running: the node IDs of the checks that run just now, told again and again.
+    """
+
+    attempt: Callable[[int, Sequence[Falsifier]], None] = lambda _number, _falsifiers: None
+    record: Callable[[CheckRecord], None] = lambda _: None
+    running: Callable[[frozenset[str]], None] = lambda _: None
+
+
+ONCE = Attempts()
+DEAF = Listener()
+_RETRIED = {Verdict.FAILED, Verdict.ERROR}
+
+
 def measure_falsifiers(
     bench: Workbench,
     falsifiers: Sequence[Falsifier],
     root: Path,
     *,
     jobs: int = 1,
-    on_record: Callable[[CheckRecord], None] = lambda _: None,
+    attempts: Attempts = ONCE,
+    listener: Listener = DEAF,
 ) -> tuple[RunRecord, ...]:
-    """One record per falsifier that has checks, measured now, in the project or a copy of it.
+    """One record per attempt and falsifier that has checks, in the project or a copy of it.
 
     A falsifier that needs an absent device is recorded as blocked without running anything. If
     a source changed while checks ran, nobody knows what was measured: that is an error, never
     a pass.
+
+    Raises:
+        InfrastructureError: pytest can't be started, or there is no room for records.
     """
+    pending = [f for f in falsifiers if bench.checks.get(f.id)]
+    records: list[RunRecord] = []
+    with guarded_folder("pv-run-") as folder:
+        for number in range(1, attempts.repeat + attempts.retries + 1):
+            listener.attempt(number, pending)
+            record_dir = folder / f"records-{number}"
+            record_dir.mkdir()
+            round_records = _measure_once(bench, pending, root, record_dir, jobs, listener)
+            records += [replace(r, attempt=number) for r in round_records]
+            if number >= attempts.repeat:
+                red = {r.falsifier_id for r in round_records if r.verdict in _RETRIED}
+                pending = [f for f in pending if f.id in red]
+            if not pending:
+                break
+    return tuple(records)
+
+
+def _measure_once(
+    bench: Workbench,
+    bound: Sequence[Falsifier],
+    root: Path,
+    record_dir: Path,
+    jobs: int,
+    listener: Listener,
+) -> tuple[RunRecord, ...]:
+    started_s = time.time()
     devices = find_devices()
-    bound = [f for f in falsifiers if bench.checks.get(f.id)]
-    tree = bench.tree(root)
-    before = static_manifests(bench, bound, tree)
+    before = static_manifests(bench, bound, bench.tree(root))
     runnable = [f for f in bound if blocked_by(f, devices) is None]
-    with tempfile.TemporaryDirectory(prefix="pv-run-") as folder:
-        launch = Launch(
-            bench.plan(root, Path(folder).resolve()),
-            jobs=jobs,
-            timeouts_s=check_timeouts(bench),
-            environment={} if root == bench.project.root else NO_BYTECODE,
+    launch = Launch(
+        bench.plan(root, record_dir),
+        jobs=jobs,
+        timeouts_s=check_timeouts(bench),
+        environment={} if root == bench.project.root else NO_BYTECODE,
+        on_running=listener.running,
+    )
+    measured = Measured()
+    gpus = visible_devices(os.environ, count_gpus())
+    for share in share_out(runnable, jobs, gpus):
+        shared = replace(
+            launch, jobs=share.jobs, plan=replace(launch.plan, devices=share.devices)
         )
-        measured = run_checks(nodes_of(bench, runnable), launch, on_record)
-    return collect_records(bench, bound, measured, bench.tree(root), before)
+        part = run_checks(nodes_of(bench, share.falsifiers), shared, listener.record)
+        measured.records |= part.records
+        measured.lost |= part.lost
+    return collect_records(bench, bound, measured, bench.tree(root), before, started_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Falsifiers whose checks run side by side, the number of workers, and their GPUs."""
+
+    falsifiers: tuple[Falsifier, ...]
+    jobs: int
+    devices: tuple[str, ...] | None
+
+
+def share_out(
+    falsifiers: Sequence[Falsifier], jobs: int, gpus: tuple[str, ...]
+) -> tuple[Share, ...]:
+    """How a run is divided so that no two workers use one GPU; empty shares are left out.
+
+    A single worker sees every GPU. Of several, those that run claims about a GPU get one each,
+    and no more run than there are GPUs; the other claims run on all workers, which see none.
+    """
+    if jobs == 1 or not gpus:
+        everything = (Share(tuple(falsifiers), jobs, None),)
+        return tuple(share for share in everything if share.falsifiers)
+    on_gpu = tuple(f for f in falsifiers if _asks_for_gpu(f))
+    others = tuple(f for f in falsifiers if not _asks_for_gpu(f))
+    workers = workers_with_a_device(gpus, jobs)
+    shares = (
+        # One worker runs without xdist, and sees what it would see alone.
+        Share(on_gpu, workers, gpus[:workers] if workers > 1 else None),
+        Share(others, jobs, ()),
+    )
+    return tuple(share for share in shares if share.falsifiers)
+
+
+def _asks_for_gpu(falsifier: Falsifier) -> bool:
+    return falsifier.requires == "cuda" or any(
+        rule.device == "cuda" for rule in falsifier.levels
+    )
 
 
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
@@ -117,6 +226,7 @@ def collect_records(
     measured: Measured,
     tree: SourceTree,
     before: Mapping[str, Manifest],
+    started_s: float = 0.0,
 ) -> tuple[RunRecord, ...]:
     """One record per falsifier from what its checks left behind.
 
@@ -126,6 +236,7 @@ def collect_records(
         measured: what the checks left behind.
         tree: the sources as they are after the checks.
         before: the manifests from before the checks ran; a difference voids the verdict.
+        started_s: when the checks began, in seconds since the epoch.
     """
     devices = find_devices()
     environment = describe_environment()
@@ -138,6 +249,15 @@ def collect_records(
             if blocked
             else _measured_record(bench, falsifier, manifest, tree, measured)
         )
+        if started_s:
+            opened = uncovered_files(
+                records_of(bench.checks[falsifier.id], measured),
+                record.manifest,
+                tree.root,
+                covered=_covered(bench, falsifier, tree.root),
+                started_s=started_s,
+            )
+            record = replace(record, opened=opened)
         records.append(replace(record, finished_s=time.time(), environment=environment))
     return tuple(records)
 
@@ -147,6 +267,19 @@ def static_manifests(
 ) -> dict[str, Manifest]:
     """The manifests that the sources alone give, before anything was observed."""
     return {f.id: _manifest(bench, f, tree, ()) for f in falsifiers}
+
+
+def _covered(bench: Workbench, falsifier: Falsifier, root: Path) -> tuple[Path, ...]:
+    """Files and folders whose being read says nothing: inputs, evidence, reports, pv."""
+    project = bench.project
+    inputs = [p for parts in bench.inputs_of(falsifier).values() for p in parts.values()]
+    own = [project.evidence, project.reports, Path(__file__).parents[1]]
+    in_copy = [
+        root / path.relative_to(project.root)
+        for path in own
+        if path.is_relative_to(project.root)
+    ]
+    return (*inputs, *own, *in_copy)
 
 
 def check_timeouts(bench: Workbench) -> dict[str, float]:
@@ -205,6 +338,7 @@ def _measured_record(
         verdict=verdict,
         manifest=manifest,
         measurements=tuple(m for r in records for m in r.measurements),
+        series=tuple(s for r in records for s in r.series),
         broken=broken_metrics(falsifier, records),
         reason=reason,
         checks=tuple(sorted(r.node for r in records)),

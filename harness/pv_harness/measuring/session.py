@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import InfrastructureError, UsageError
 from pv_harness.judging.measurement import Measurement, judge, plain_value
+from pv_harness.measuring.audit import AuditWatch, importing_module
+from pv_harness.measuring.bytecode import distrust_stale_bytecode
 from pv_harness.measuring.command import clean_environment, run_command
+from pv_harness.measuring.curves import make_series
 from pv_harness.measuring.record import (
     CheckRecord,
     Outcome,
+    StartMark,
     group_path,
+    node_key,
     read_children,
-    start_path,
     write_record,
 )
 from pv_harness.measuring.recorder import (
+    ChildNotes,
     Recorder,
     child_environment,
     cuda_peak_bytes,
@@ -26,9 +32,10 @@ from pv_harness.measuring.recorder import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pv_harness.evidence.records import Series
     from pv_harness.judging.measurement import Judgement
     from pv_harness.measuring.command import CompletedCommand
     from pv_harness.measuring.plan import Plan, Target
@@ -50,24 +57,33 @@ class CurrentCheck:
     target: Target | None
     fixtures: frozenset[str]
     started_s: float
+    seed: int | None = None
     measurements: list[Measurement] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    opened: set[str] = field(default_factory=set)
     reached_in_process: set[str] = field(default_factory=set)
     blocked: str | None = None
     outcome: Outcome = Outcome.PASSED
     reason: str = ""
+    timed_out: bool = False
     phases: list[str] = field(default_factory=list)
 
     def broken_bounds(self) -> tuple[Judgement, ...]:
         """The judgements of this check's measurements that do not hold."""
         bounds = self.target.bounds if self.target else ()
-        judgements, _ = judge(bounds, self.measurements)
+        # Of a rule over several seeds one check knows one value: nothing is judged here then.
+        seeds = self.target.seeds if self.target else None
+        judgements, _ = judge(bounds, self.measurements, seeds)
         return tuple(j for j in judgements if not j.holds)
 
-    def note_phase(self, when: str, outcome: str, text: str, *, refuted: bool) -> None:
+    def note_phase(
+        self, when: str, outcome: str, text: str, *, refuted: bool, timed_out: bool = False
+    ) -> None:
         """Take in how set-up, call or teardown ended; the first that is not passed decides."""
         self.phases.append(when)
         if self.outcome is not Outcome.PASSED or outcome == "passed":
             return
+        self.timed_out = timed_out
         # Any text may come from a check: one that can't be encoded must not lose the record.
         encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
         self.reason = "\n".join(encodable[:_REASON_CHARS].splitlines()[:_REASON_LINES])
@@ -89,16 +105,25 @@ class CheckSession:
         self._clock = clock
         self._fixtures_in_setup: list[str] = []
         self._shared: set[str] = set()
+        self._pid = os.getpid()
+        self._opened_by_modules: set[tuple[str, str]] = set()
+        self._folders = [f"{root}{os.sep}" for root in plan.source_roots]
+        self._mark: StartMark | None = None
         self._recorder = Recorder(plan.entries, plan.source_roots, self._note_reach)
         self._recorder.install()
+        if plan.in_place:
+            distrust_stale_bytecode(plan.source_roots)
+        AuditWatch(plan.root, plan.source_roots, self._note_read, self._note_module).install()
 
-    def begin(self, node: str, falsifier_id: str, fixtures: Sequence[str]) -> None:
-        """Start the record of one check."""
+    def begin(
+        self, node: str, falsifier_id: str, fixtures: Sequence[str], seed: int | None = None
+    ) -> None:
+        """Start the record of one check, which runs with this seed if it asked for one."""
         target = self.plan.targets.get(falsifier_id)
         self.current = CurrentCheck(
-            node, falsifier_id, target, frozenset(fixtures), self._clock()
+            node, falsifier_id, target, frozenset(fixtures), self._clock(), seed
         )
-        start_path(self.plan.record_dir, node).write_text(node, encoding="utf-8")
+        self._mark = StartMark(self.plan.record_dir, node)
         self._recorder.arm()
 
     def end(self) -> None:
@@ -119,17 +144,24 @@ class CheckSession:
                 measurements=tuple(check.measurements),
                 broken=tuple(sorted({j.bound.metric for j in check.broken_bounds()})),
                 reason=check.reason if complete else "the check was interrupted",
+                timed_out=check.timed_out,
+                series=tuple(check.series),
                 reached=tuple(sorted({e for c in children for e in c.reached})),
                 reached_in_process=tuple(sorted(check.reached_in_process)),
                 modules=tuple(
                     sorted({*own_modules, *(m for c in children for m in c.modules)})
                 ),
+                opened=tuple(sorted(check.opened.union(*(c.opened for c in children)))),
+                opened_by_modules=tuple(sorted(self._opened_by_modules)),
                 cuda_peak_bytes=max(
                     [cuda_peak_bytes(), *(c.cuda_peak_bytes for c in children)]
                 ),
                 duration_s=self._clock() - check.started_s,
             ),
         )
+        if self._mark is not None:
+            self._mark.release()
+            self._mark = None
 
     def measure(
         self,
@@ -146,11 +178,30 @@ class CheckSession:
         """
         check = self._running()
         check.measurements.append(
-            Measurement(metric, plain_value(value), unit, samples, check.node)
+            Measurement(metric, plain_value(value), unit, samples, check.node, check.seed)
         )
         enough = check.target.enough if check.target else None
         if metric == enough and metric in {j.bound.metric for j in check.broken_bounds()}:
             raise EnoughMeasured(metric)
+
+    def record_series(
+        self,
+        name: str,
+        x: Iterable[Any],
+        y: Iterable[Any],
+        *,
+        x_unit: str | None = None,
+        unit: str | None = None,
+    ) -> None:
+        """Keep a curve of the current check for people to look at; it is never judged.
+
+        Raises:
+            TypeError: a position or value is no number.
+            ValueError: positions and values don't make a curve.
+        """
+        check = self._running()
+        curve = make_series(name, x, y, x_unit=x_unit, unit=unit, node=check.node)
+        check.series.append(curve)
 
     def input_parts(self, name: str) -> Mapping[str, Path]:
         """The parts of a declared input.
@@ -197,7 +248,12 @@ class CheckSession:
         environment = {
             **clean_environment(),
             **child_environment(
-                self.plan.record_dir, self.plan.entries, self.plan.source_roots, node
+                self.plan.record_dir,
+                self.plan.entries,
+                self.plan.source_roots,
+                node,
+                root=self.plan.root,
+                in_place=self.plan.in_place,
             ),
             **options.pop("env", {}),
         }
@@ -236,6 +292,24 @@ class CheckSession:
     def _note_reach(self, entry: str) -> None:
         if self.current is not None:
             self.current.reached_in_process.add(entry)
+
+    def _note_read(self, file: str) -> None:
+        module = importing_module(self._folders)
+        if os.getpid() != self._pid:
+            self._note_in_fork(ChildNotes.note_read, file)
+        elif module is not None:
+            self._opened_by_modules.add((module, file))
+        elif self.current is not None:
+            self.current.opened.add(file)
+
+    def _note_module(self, file: str) -> None:
+        # This process tells at the end of each check what it has imported; a fork of it can't.
+        if os.getpid() != self._pid:
+            self._note_in_fork(ChildNotes.note_module, file)
+
+    def _note_in_fork(self, note: Callable[[ChildNotes, str], None], file: str) -> None:
+        if self.current is not None:
+            note(ChildNotes(self.plan.record_dir, node_key(self.current.node)), file)
 
 
 class Reached:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import Verdict
-from pv_harness.judging.measurement import judge
+from pv_harness.judging.measurement import find_seed_problem, judge
 from pv_harness.measuring.record import Outcome
 
 
@@ -37,9 +37,8 @@ def decide(
     refuted = _first(records, Outcome.FAILED)
     if refuted is not None:
         return Verdict.FAILED, refuted.reason
-    judgements, unmeasured = judge(
-        falsifier.bounds, [m for r in records for m in r.measurements]
-    )
+    measurements = [m for r in records for m in r.measurements]
+    judgements, unmeasured = judge(falsifier.bounds, measurements, falsifier.seeds)
     broken = [str(judgement) for judgement in judgements if not judgement.holds]
     if broken:
         return Verdict.FAILED, "; ".join(broken)
@@ -52,7 +51,11 @@ def decide(
             return verdict, found.reason
     if unmeasured:
         names = ", ".join(bound.metric for bound in unmeasured)
-        return Verdict.ERROR, f"no check measured {names}, which the contract bounds"
+        seedless = find_seed_problem(unmeasured, measurements, falsifier.seeds)
+        return (
+            Verdict.ERROR,
+            seedless or f"no check measured {names}, which the contract bounds",
+        )
     return Verdict.PASSED, ""
 
 
@@ -61,7 +64,8 @@ def broken_metrics(falsifier: Falsifier, records: Sequence[CheckRecord]) -> tupl
 
     Judged here, from the contract, whatever the process that measured made of it.
     """
-    judgements, _ = judge(falsifier.bounds, [m for r in records for m in r.measurements])
+    measurements = [m for r in records for m in r.measurements]
+    judgements, _ = judge(falsifier.bounds, measurements, falsifier.seeds)
     return tuple(sorted({j.bound.metric for j in judgements if not j.holds}))
 
 

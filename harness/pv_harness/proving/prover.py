@@ -9,41 +9,33 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
+import threading
 import time
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from pv_harness.contracts.contract import Control, Defect
+from pv_harness.contracts.contract import Control
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
-from pv_harness.measuring.child import Launch, run_checks
-from pv_harness.measuring.record import Outcome
-from pv_harness.measuring.runner import NO_BYTECODE, check_timeouts, nodes_of
-from pv_harness.measuring.verdict import broken_metrics, decide, records_of
-from pv_harness.proving.forkserver import ForkServer
-from pv_harness.proving.scratch import VoidPatchError, copy_project, planted
+from pv_harness.measuring.verdict import records_of
+from pv_harness.proving.outcome import Answer, held_metrics
+from pv_harness.proving.planting import Planter, Task
+from pv_harness.proving.scratch import copy_project
+from pv_harness.proving.templates import Templates
+from pv_harness.proving.trust import Trust
+from pv_harness.temporary_folders import owned_folder
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from pv_harness.contracts.contract import Falsifier, Plant
     from pv_harness.evidence.records import RunRecord
-    from pv_harness.measuring.child import Measured
-    from pv_harness.measuring.record import CheckRecord
     from pv_harness.measuring.runner import Workbench
     from pv_harness.project import Project
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One patch to plant for one falsifier."""
-
-    falsifier: Falsifier
-    item: Plant
+__all__ = ["Task", "plant_all", "scratch_copies"]
 
 
 @contextlib.contextmanager
@@ -53,9 +45,7 @@ def scratch_copies(project: Project, count: int) -> Iterator[tuple[Path, ...]]:
     Raises:
         InfrastructureError: the project can't be copied.
     """
-    with tempfile.TemporaryDirectory(prefix="pv-prove-") as folder:
-        # The system's temporary folder may be a link; recorded module paths never are.
-        base = Path(folder).resolve()
+    with owned_folder("pv-prove-") as base:
         first = copy_project(project, base / "copy-0")
         others = [
             shutil.copytree(first, base / f"copy-{i}", symlinks=True) for i in range(1, count)
@@ -77,130 +67,140 @@ def plant_all(
         tasks: what to plant, each for a falsifier in `baseline`.
         baseline: falsifier ID -> its record on an untouched copy.
         copies: one untouched copy of the project per worker.
-        on_patch: called with each record as it is made.
+        on_patch: called with each record as it is made, by one thread at a time.
 
     Raises:
         InfrastructureError: pytest can't be started.
     """
-    free: SimpleQueue[tuple[Path, ForkServer]] = SimpleQueue()
-    servers = [ForkServer(bench.project.preload, NO_BYTECODE) for _ in copies]
-    for pair in zip(copies, servers, strict=True):
-        free.put(pair)
-
-    def prove(task: Task) -> PatchRecord:
-        copy, server = free.get()
+    with owned_folder("pv-forks-") as folder:
+        templates = Templates(folder, bench.project.preload)
+        planter = Planter(bench, dict(baseline), templates, len(copies))
+        proof = _Proof(planter, tasks, copies, on_patch)
+        pool = ThreadPoolExecutor(max_workers=len(copies))
         try:
-            record = _prove_one(bench, task, baseline[task.falsifier.id], copy, server)
+            futures = [pool.submit(proof.prove, index) for index in proof.order()]
+            for future in futures:
+                future.result()
         finally:
-            free.put((copy, server))
-        on_patch(record)
-        return record
-
-    pool = ThreadPoolExecutor(max_workers=len(copies))
-    try:
-        futures = [pool.submit(prove, task) for task in tasks]
-        return tuple(future.result() for future in futures)
-    finally:
-        # The servers first: an interrupt must not wait for a planted loop to time out.
-        for server in servers:
-            server.close()
-        pool.shutdown(cancel_futures=True)
+            # The processes first: an interrupt must not wait for a planted loop to time out.
+            templates.close()
+            pool.shutdown(cancel_futures=True)
+        return proof.records()
 
 
-def classify_defect(
-    falsifier: Falsifier,
-    expect: str,
-    records: Sequence[CheckRecord],
-    lost: Sequence[tuple[str, bool]],
-) -> tuple[PatchOutcome, str]:
-    """What a planted defect did to the checks of its falsifier.
+class _Proof:
+    """The tasks of one proving run, and their records as they come."""
 
-    Args:
-        falsifier: the claim, whose bounds are judged here once more.
-        expect: the metric whose bound it must break.
-        records: what the checks left behind.
-        lost: for each check without a record the reason, and whether it was a timeout.
-    """
-    for record in records:
-        if expect in broken_metrics(falsifier, [record]):
-            return PatchOutcome.KILLED, record.reason
-    for record in (r for r in records if r.outcome is Outcome.FAILED):
-        broken = ", ".join(broken_metrics(falsifier, [record])) or "an assertion"
-        reason = f"red because of {broken}, not {expect}: {record.reason}"
-        return PatchOutcome.KILLED_FOR_ANOTHER_REASON, reason
-    for reason, timed_out in lost:
-        outcome = PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH
-        return outcome, reason
-    for record in records:
-        if record.outcome is Outcome.ERROR:
-            return PatchOutcome.KILLED_BY_CRASH, record.reason
-    for record in records:
-        if record.outcome in {Outcome.SKIPPED, Outcome.BLOCKED}:
-            return PatchOutcome.SURVIVED, f"the check was skipped: {record.reason}"
-    return PatchOutcome.SURVIVED, "every bound check stayed green"
+    def __init__(
+        self,
+        planter: Planter,
+        tasks: Sequence[Task],
+        copies: Sequence[Path],
+        on_patch: Callable[[PatchRecord], None],
+    ) -> None:
+        self._planter = planter
+        self._tasks = tuple(tasks)
+        self._on_patch = on_patch
+        self._finishing = threading.Lock()
+        self._done: dict[int, PatchRecord] = {}
+        self._spent_s: defaultdict[int, float] = defaultdict(float)
+        self._free: SimpleQueue[Path] = SimpleQueue()
+        for copy in copies:
+            self._free.put(copy)
+        left = Counter(task.falsifier.id for task in tasks)
+        falsifiers = {task.falsifier.id: task.falsifier for task in tasks}
+        self._trust = {name: Trust(f, left[name]) for name, f in falsifiers.items()}
 
+    def order(self) -> list[int]:
+        """The tasks as they are begun: the longest first, so that no worker ends up alone.
 
-def _prove_one(
-    bench: Workbench, task: Task, baseline: RunRecord, copy: Path, server: ForkServer
-) -> PatchRecord:
-    started = time.monotonic()
-    if baseline.verdict is not Verdict.PASSED:
-        outcome = PatchOutcome.RED_ON_ARRIVAL
-        reason = f"{baseline.verdict.value} unplanted: {baseline.reason}"
-    else:
-        outcome, reason = _plant_and_run(bench, task, copy, server)
-    return PatchRecord(
-        falsifier_id=task.falsifier.id,
-        patch_id=task.item.id,
-        patch_digest=task.item.digest,
-        outcome=outcome,
-        lane=baseline.lane,
-        manifest=baseline.manifest,
-        reason=reason,
-        duration_s=time.monotonic() - started,
-        finished_s=time.time(),
-        environment=baseline.environment,
-    )
+        Of one falsifier the controls come first: they show what forks can be believed.
+        """
+        baseline = self._planter.baseline
 
+        def key(index: int) -> tuple[float, str, bool]:
+            task = self._tasks[index]
+            falsifier_id = task.falsifier.id
+            control = isinstance(task.item, Control)
+            return (-baseline[falsifier_id].duration_s, falsifier_id, not control)
 
-def _plant_and_run(
-    bench: Workbench, task: Task, copy: Path, server: ForkServer
-) -> tuple[PatchOutcome, str]:
-    try:
-        with planted(copy, task.item.patch):
-            measured = _run(bench, task, copy, server)
-    except VoidPatchError as error:
-        return PatchOutcome.VOID, str(error)
-    checks = bench.checks[task.falsifier.id]
-    if isinstance(task.item, Control):
-        verdict, reason = decide(task.falsifier, checks, measured)
-        green = verdict is Verdict.PASSED
-        return (PatchOutcome.GREEN, "") if green else (PatchOutcome.RED, reason)
-    lost = [
-        (measured.lost[c.node_id].reason, measured.lost[c.node_id].timed_out)
-        for c in checks
-        if c.node_id in measured.lost
-    ]
-    records = records_of(checks, measured)
-    return classify_defect(task.falsifier, task.item.expect, records, lost)
+        return sorted(range(len(self._tasks)), key=key)
 
+    def records(self) -> tuple[PatchRecord, ...]:
+        """All records, in the order of the tasks."""
+        return tuple(self._done[index] for index in range(len(self._tasks)))
 
-def _run(bench: Workbench, task: Task, copy: Path, server: ForkServer) -> Measured:
-    """Run the checks of one falsifier; for a defect only until the expected bound breaks."""
-    falsifier = task.falsifier
-    expect = task.item.expect if isinstance(task.item, Defect) else None
+    def prove(self, index: int) -> None:
+        """Find the answer to one task, and to those that it was the last to be waited for."""
+        copy = self._free.get()
+        try:
+            self._try(index, copy)
+        finally:
+            self._free.put(copy)
 
-    def is_kill(record: CheckRecord) -> bool:
-        return expect in broken_metrics(falsifier, [record])
+    def _try(self, index: int, copy: Path) -> None:
+        task = self._tasks[index]
+        trust = self._trust[task.falsifier.id]
+        arrived = self._planter.baseline[task.falsifier.id]
+        if arrived.verdict is not Verdict.PASSED:
+            reason = f"{arrived.verdict.value} unplanted: {arrived.reason}"
+            self._finish(index, Answer(PatchOutcome.RED_ON_ARRIVAL, reason))
+            return
+        answer = self._plant(index, copy, forked=True)
+        with trust.lock:
+            trust.note(answer)
+            believed = trust.believes(task.item, answer)
+            waits = not believed and trust.may_wait(task.item, answer)
+            if waits:
+                trust.waiting.append((index, answer))
+        if not waits:
+            self._finish(index, answer if believed else self._plant(index, copy, forked=False))
+        with trust.lock:
+            trust.left -= 1
+            last = not trust.left
+        if last:
+            self._settle(trust, copy)
 
-    with tempfile.TemporaryDirectory(prefix="pv-records-") as folder:
-        plan = bench.plan(copy, Path(folder).resolve())
-        target = replace(plan.targets[falsifier.id], enough=expect)
-        launch = Launch(
-            replace(plan, targets={**plan.targets, falsifier.id: target}),
-            timeouts_s=check_timeouts(bench),
-            environment=NO_BYTECODE,
-            starter=server.start,
-            enough=is_kill,
+    def _settle(self, trust: Trust, copy: Path) -> None:
+        """Decide about the kills by forks that nothing has borne out yet."""
+        falsifier = trust.falsifier
+        doubted = [
+            (i, a) for i, a in trust.waiting if not trust.believes(self._tasks[i].item, a)
+        ]
+        if doubted:
+            measured = self._planter.run_unplanted(falsifier, copy)
+            records = records_of(self._planter.bench.checks[falsifier.id], measured)
+            trust.held |= held_metrics(falsifier, records)
+        for index, answer in trust.waiting:
+            if trust.believes(self._tasks[index].item, answer):
+                self._finish(index, answer)
+            else:
+                self._finish(index, self._plant(index, copy, forked=False))
+
+    def _plant(self, index: int, copy: Path, *, forked: bool) -> Answer:
+        started = time.monotonic()
+        try:
+            return self._planter.plant(self._tasks[index], copy, forked=forked)
+        finally:
+            self._spent_s[index] += time.monotonic() - started
+
+    def _finish(self, index: int, answer: Answer) -> None:
+        # An answer from a process that was killed because proving was stopped is none.
+        self._planter.templates.check_open()
+        task = self._tasks[index]
+        arrived = self._planter.baseline[task.falsifier.id]
+        record = PatchRecord(
+            falsifier_id=task.falsifier.id,
+            patch_id=task.item.id,
+            patch_digest=task.item.digest,
+            outcome=answer.outcome,
+            lane=arrived.lane,
+            manifest=arrived.manifest,
+            reason=answer.reason,
+            duration_s=self._spent_s[index],
+            finished_s=time.time(),
+            environment=arrived.environment,
         )
-        return run_checks(nodes_of(bench, [falsifier]), launch)
+        with self._finishing:
+            self._done[index] = record
+            self._on_patch(record)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.board.scoreboard import derive_scoreboard
-from pv_harness.contracts.validation import load_contracts
-from pv_harness.digest import digest_file
+from pv_harness.contracts.remembered import find_cache_folder, load_remembered
 from pv_harness.evidence.store import read_statements
 from pv_harness.fingerprint.sources import SourceTree
 
@@ -34,18 +34,18 @@ class Declared:
 
 
 def read_declared(project: Project) -> Declared:
-    """What the project declares.
+    """What the project declares; judged anew only where something has changed.
 
     Raises:
         ContractError: a contract or a binding is invalid; nothing may be judged then.
     """
-    contracts, checks = load_contracts(project)
+    loaded = load_remembered(project, find_cache_folder(os.environ))
     by_id: dict[str, tuple[Check, ...]] = {}
-    for check in checks:
+    for check in loaded.checks:
         by_id[check.falsifier_id] = (*by_id.get(check.falsifier_id, ()), check)
-    paths = sorted({str(contract.path) for contract in contracts})
-    configuration = {path: digest_file(project.root / path) for path in paths}
-    return Declared(project, contracts, by_id, configuration)
+    paths = sorted({str(contract.path) for contract in loaded.contracts})
+    configuration = {path: loaded.digests[project.root / path] for path in paths}
+    return Declared(project, loaded.contracts, by_id, configuration)
 
 
 def read_board(declared: Declared, extra_runs: Sequence[RunRecord] = ()) -> Scoreboard:

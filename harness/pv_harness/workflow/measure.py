@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness import __version__
 from pv_harness.evidence.records import Verdict
+from pv_harness.evidence.signing import read_signer
 from pv_harness.evidence.statement import RunStatement
-from pv_harness.evidence.store import append_statement
+from pv_harness.evidence.store import append_statement, read_statements
 from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.plan import blocked_by
-from pv_harness.measuring.runner import Workbench, measure_falsifiers, needed_inputs
+from pv_harness.measuring.runner import (
+    ONCE,
+    Attempts,
+    Listener,
+    Workbench,
+    measure_falsifiers,
+    needed_inputs,
+    nodes_of,
+)
 from pv_harness.workflow.declared import rows_of
 from pv_harness.workflow.progress import Done
 
@@ -28,6 +38,14 @@ if TYPE_CHECKING:
     from pv_harness.workflow.progress import Progress
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A falsifier that is to be measured, and why."""
+
+    falsifier: Falsifier
+    why: str
+
+
 def measure(
     declared: Declared,
     selected: Sequence[Falsifier],
@@ -35,26 +53,37 @@ def measure(
     jobs: int,
     again: bool,
     progress: Progress,
+    attempts: Attempts = ONCE,
 ) -> Done:
     """Measure in place what has no fresh evidence, or everything if `again`, and store it."""
     due = due_falsifiers(declared, selected, again=again)
     if not due:
         return Done(0)
     bench = make_workbench(declared, due)
-    measure_and_store(bench, due, bench.project.root, jobs, progress)
-    return Done(len(due))
+    runs = measure_and_store(bench, due, bench.project.root, jobs, progress, attempts)
+    return Done(len(due), retried=_retried(runs))
 
 
 def due_falsifiers(
     declared: Declared, selected: Sequence[Falsifier], *, again: bool
 ) -> list[Falsifier]:
     """The falsifiers that are to be measured; all that have checks if `again`."""
+    return [due.falsifier for due in find_due(declared, selected, again=again)]
+
+
+def find_due(declared: Declared, selected: Sequence[Falsifier], *, again: bool) -> list[Due]:
+    """The falsifiers that are to be measured, each with the reason why.
+
+    Those without a check can't be, and are left out.
+    """
     devices = find_devices()
-    return [
-        row.falsifier
-        for row in rows_of(declared, selected)
-        if declared.checks.get(row.falsifier.id) and (again or _is_due(row, devices))
-    ]
+    found = []
+    for row in rows_of(declared, selected):
+        if declared.checks.get(row.falsifier.id):
+            why = _why_due(row, devices) or ("asked for again" if again else "")
+            if why:
+                found.append(Due(row.falsifier, why))
+    return found
 
 
 def measure_and_store(
@@ -63,22 +92,71 @@ def measure_and_store(
     root: Path,
     jobs: int,
     progress: Progress,
+    attempts: Attempts = ONCE,
 ) -> tuple[RunRecord, ...]:
-    """Measure in the project, or a copy at `root`, and store all records as one statement."""
+    """Measure in the project, or a copy at `root`, and store all records as one statement.
+
+    Returns the records of all attempts, those of one falsifier in their order.
+    """
     started = time.time()
-    progress.plan("checks", sum(len(bench.checks[f.id]) for f in falsifiers))
-    runs = measure_falsifiers(bench, falsifiers, root, jobs=jobs, on_record=progress.check)
+    earlier = _earlier_durations(bench, falsifiers)
+
+    def begin(number: int, pending: Sequence[Falsifier]) -> None:
+        nodes = nodes_of(bench, pending)
+        progress.expect({n: earlier[n] for n in nodes if n in earlier}, jobs)
+        phase = "checks" if number == 1 else f"checks, attempt {number}"
+        progress.plan(phase, len(nodes))
+
+    listener = Listener(begin, progress.check, progress.running)
+    runs = measure_falsifiers(
+        bench, falsifiers, root, jobs=jobs, attempts=attempts, listener=listener
+    )
     store_run(bench, tuple(f.id for f in falsifiers), runs, (), started)
     return runs
 
 
-def _is_due(row: Row, devices: frozenset[str]) -> bool:
-    """True unless the claim has a fresh answer, or can't get one here and that is known."""
-    verdicts = {record.verdict for record in row.fresh_runs}
+def _why_due(row: Row, devices: frozenset[str]) -> str:
+    """Why a claim has no fresh answer that could be had here; empty if it has one."""
+    fresh = row.fresh_runs
+    verdicts = {record.verdict for record in fresh}
     if verdicts & {Verdict.PASSED, Verdict.FAILED}:
-        return False
-    known_blocked = Verdict.BLOCKED in verdicts
-    return not (known_blocked and blocked_by(row.falsifier, devices))
+        return ""
+    if Verdict.BLOCKED in verdicts:
+        blocked = blocked_by(row.falsifier, devices)
+        return "" if blocked else f"{row.falsifier.requires} is here now"
+    if fresh:
+        newest = max(fresh, key=lambda record: record.finished_s)
+        reason = (newest.reason.strip() or "no reason was recorded").splitlines()[0]
+        return f"{newest.verdict.value} at the last time: {reason}"
+    stale = max(row.runs, key=lambda run: run.record.finished_s, default=None)
+    if stale is None:
+        return "never measured"
+    more = len(stale.changes) - 1
+    return f"stale: {stale.changes[0]}" + (f" and {more} more" if more else "")
+
+
+def _earlier_durations(bench: Workbench, falsifiers: Sequence[Falsifier]) -> dict[str, float]:
+    """Node ID -> seconds that a check took at the last time, where that is known."""
+    wanted = {falsifier.id for falsifier in falsifiers}
+    newest: dict[str, RunRecord] = {}
+    for statement in read_statements(bench.project.evidence):
+        for record in statement.runs:
+            name = record.falsifier_id
+            is_newer = name not in newest or record.finished_s > newest[name].finished_s
+            if name in wanted and record.duration_s > 0 and is_newer:
+                newest[name] = record
+    return {
+        check.node_id: record.duration_s / len(bench.checks[identity])
+        for identity, record in newest.items()
+        for check in bench.checks[identity]
+    }
+
+
+def _retried(runs: Sequence[RunRecord]) -> dict[str, tuple[Verdict, ...]]:
+    verdicts: dict[str, list[Verdict]] = {}
+    for record in runs:
+        verdicts.setdefault(record.falsifier_id, []).append(record.verdict)
+    return {name: tuple(found) for name, found in verdicts.items() if len(found) > 1}
 
 
 def make_workbench(declared: Declared, falsifiers: Sequence[Falsifier]) -> Workbench:
@@ -112,4 +190,6 @@ def store_run(
         started_s=started_s,
         pv_version=__version__,
     )
-    return append_statement(bench.project.evidence, statement)
+    key = bench.project.signing_key
+    signer = None if key is None else read_signer(key)
+    return append_statement(bench.project.evidence, statement, signer)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pv_harness.evidence.records import PatchOutcome, Verdict
+from pv_harness.measuring.runner import (
+    ONCE,
+    Attempts,
+    Listener,
+    measure_falsifiers,
+    nodes_of,
+)
 from pv_harness.proving.prover import Task, plant_all, scratch_copies
+from pv_harness.proving.suggestions import find_suggestions
 from pv_harness.workflow.declared import rows_of
 from pv_harness.workflow.measure import (
     due_falsifiers,
@@ -18,15 +26,21 @@ from pv_harness.workflow.progress import Done
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Falsifier, Plant
+    from pv_harness.evidence.records import PatchRecord
+    from pv_harness.measuring.runner import Workbench
+    from pv_harness.proving.extreme import Function
+    from pv_harness.proving.suggestions import SuggestReport
     from pv_harness.workflow.declared import Declared
     from pv_harness.workflow.progress import Progress
 
 _UNSETTLED = {PatchOutcome.TIMEOUT, PatchOutcome.RED_ON_ARRIVAL}
 """Outcomes that say nothing about the defect itself, and so are not kept as an answer."""
+_STORE_EVERY_S = 60.0
+"""What is lost at most if the process is killed."""
 
 
 def prove(
@@ -36,11 +50,13 @@ def prove(
     jobs: int,
     again: bool,
     progress: Progress,
+    attempts: Attempts = ONCE,
 ) -> Done:
     """Plant what has no fresh answer, for falsifiers that pass, and store the outcomes.
 
     What has no fresh evidence is measured first. That, and the run before planting that every
-    proof begins with, are one and the same: both happen on an untouched copy.
+    proof begins with, are one and the same: both happen on an untouched copy. Outcomes are
+    stored as they come in, so that an interrupted proof goes on where it was.
     """
     due = due_falsifiers(declared, selected, again=again)
     planting = [
@@ -51,7 +67,7 @@ def prove(
         return Done(0)
     bench = make_workbench(declared, needed)
     with scratch_copies(declared.project, jobs) as copies:
-        runs = measure_and_store(bench, needed, copies[0], jobs, progress)
+        runs = measure_and_store(bench, needed, copies[0], jobs, progress, attempts)
         tasks = [
             Task(row.falsifier, plant)
             for row in rows_of(declared, needed)
@@ -59,14 +75,45 @@ def prove(
         ]
         if not tasks:
             return Done(len(due))
-        started = time.time()
         progress.plan("planted changes", len(tasks))
         baseline = {run.falsifier_id: run for run in runs}
-        patches = plant_all(bench, tasks, baseline, copies, progress.patch)
-        store_run(
-            bench, tuple(dict.fromkeys(t.falsifier.id for t in tasks)), (), patches, started
-        )
+        with _Keeper(bench) as keeper:
+
+            def on_patch(record: PatchRecord) -> None:
+                keeper.keep(record)
+                progress.patch(record)
+
+            patches = plant_all(bench, tasks, baseline, copies, on_patch)
     return Done(len(due), len(patches))
+
+
+def suggest(
+    declared: Declared,
+    selected: Sequence[Falsifier],
+    *,
+    jobs: int,
+    limit: int,
+    progress: Progress,
+    on_function: Callable[[Function, bool], None] = lambda _function, _noticed: None,
+) -> SuggestReport:
+    """What `pv prove --suggest` finds. Nothing is stored: it is advice.
+
+    Args:
+        declared: the contracts and checks.
+        selected: the falsifiers to be asked; those without a check have nothing to say.
+        jobs: copies of the project that are worked on at once.
+        limit: the most functions that are tried.
+        progress: what to call meanwhile.
+        on_function: called with each function that was tried, and whether it was noticed.
+    """
+    asked = [f for f in selected if declared.checks.get(f.id)]
+    bench = make_workbench(declared, asked)
+    with scratch_copies(declared.project, jobs) as copies:
+        progress.plan("checks", len(nodes_of(bench, asked)))
+        listener = Listener(record=progress.check, running=progress.running)
+        runs = measure_falsifiers(bench, asked, copies[0], jobs=jobs, listener=listener)
+        baseline = {run.falsifier_id: run for run in runs}
+        return find_suggestions(bench, baseline, copies, limit, progress.plan, on_function)
 
 
 def _due_plants(row: Row, *, again: bool) -> tuple[Plant, ...]:
@@ -75,3 +122,31 @@ def _due_plants(row: Row, *, again: bool) -> tuple[Plant, ...]:
         return ()
     answered = {p.patch_digest for p in row.fresh_patches if p.outcome not in _UNSETTLED}
     return tuple(p for p in row.falsifier.plants if again or p.digest not in answered)
+
+
+class _Keeper:
+    """Stores outcomes as they come in: each statement holds those since the one before."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._waiting: list[PatchRecord] = []
+        self._started_s = time.time()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._store()
+
+    def keep(self, record: PatchRecord) -> None:
+        """Take in one outcome; it is stored at the latest when the block ends."""
+        self._waiting.append(record)
+        if time.time() - self._started_s >= _STORE_EVERY_S:
+            self._store()
+
+    def _store(self) -> None:
+        if self._waiting:
+            planned = tuple(dict.fromkeys(p.falsifier_id for p in self._waiting))
+            store_run(self._bench, planned, (), tuple(self._waiting), self._started_s)
+        self._waiting = []
+        self._started_s = time.time()

@@ -1,277 +1,54 @@
 from __future__ import annotations
 
-import base64
-import json
-import math
 import os
-from typing import TYPE_CHECKING, Any
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.harness.conftest import ROOT
+from tests.harness.evidence.conftest import NOW_S, statement_of
 
 from pv_harness.errors import EvidenceError, InfrastructureError
-from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
-from pv_harness.evidence.statement import RunStatement, decode_statement, encode_statement
+from pv_harness.evidence.statement import RunStatement
 from pv_harness.evidence.store import append_statement, read_statements
-from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
-from pv_harness.judging.measurement import Measurement
+from pv_harness.evidence.verification import verify_store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-Way = tuple[str | int, ...]
-TEXT = st.text(max_size=12)
-NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-OF_ONE_CLAIM = (EntryKind.CLAIM, EntryKind.CHECKS)
-OTHERS = st.sampled_from([kind for kind in EntryKind if kind not in OF_ONE_CLAIM])
-ENTRIES = st.builds(Entry, OTHERS, NAMES, TEXT, st.none() | TEXT)
-MANIFESTS = st.tuples(
-    *(st.builds(Entry, st.just(kind), NAMES, TEXT) for kind in OF_ONE_CLAIM),
-    st.lists(ENTRIES, max_size=4),
-).map(lambda parts: Manifest((parts[0], parts[1], *parts[2])))
-VALUES = st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
-MEASUREMENTS = st.builds(
-    Measurement, NAMES, VALUES, st.none() | TEXT, st.none() | st.integers()
-)
-TIMES = st.floats(0, 2e9)
-WORDS = st.lists(NAMES, max_size=3).map(tuple)
-RUNS = st.builds(
-    RunRecord,
-    falsifier_id=NAMES,
-    verdict=st.sampled_from(Verdict),
-    manifest=MANIFESTS,
-    measurements=st.lists(MEASUREMENTS, max_size=3).map(tuple),
-    broken=WORDS,
-    reason=TEXT,
-    checks=WORDS,
-    reached=WORDS,
-    reached_in_process=WORDS,
-    cuda_peak_bytes=st.integers(0, 2**40),
-    duration_s=TIMES,
-    finished_s=TIMES,
-    environment=st.dictionaries(TEXT, TEXT, max_size=2),
-    statement=st.just("digest"),
-)
-PATCHES = st.builds(
-    PatchRecord,
-    falsifier_id=NAMES,
-    patch_id=NAMES,
-    patch_digest=TEXT,
-    outcome=st.sampled_from(PatchOutcome),
-    manifest=MANIFESTS,
-    reason=TEXT,
-    duration_s=TIMES,
-    finished_s=TIMES,
-    environment=st.dictionaries(TEXT, TEXT, max_size=2),
-    statement=st.just("digest"),
-)
-STATEMENTS = st.builds(
-    RunStatement,
-    planned=WORDS,
-    configuration=st.dictionaries(NAMES, TEXT, max_size=2),
-    runs=st.lists(RUNS, max_size=3).map(tuple),
-    patches=st.lists(PATCHES, max_size=3).map(tuple),
-    started_s=TIMES,
-    pv_version=TEXT,
-)
-SMALL = RunStatement(("A",), {}, (), (), 1.0, "0")
-OF_A = Manifest((Entry(EntryKind.CLAIM, "A", "0"), Entry(EntryKind.CHECKS, "A", "1")))
-FULL = RunStatement(
-    planned=("A",),
-    configuration={"a.yaml": "0"},
-    runs=(
-        RunRecord(
-            "A",
-            Verdict.FAILED,
-            Manifest((*OF_A.entries, Entry(EntryKind.SOURCE, "a.py", "2", "3"))),
-            (Measurement("m", 1.5, "s", 3, "a.py::test_a"), Measurement("n", math.inf)),
-            broken=("m",),
-            reason="m is 1.5",
-            checks=("a.py::test_a",),
-            reached=("a:main",),
-            reached_in_process=("a:help",),
-            environment={"python": "3.11"},
-        ),
-    ),
-    patches=(PatchRecord("A", "minus", "4", PatchOutcome.KILLED, OF_A),),
-    started_s=1.0,
-    pv_version="0",
-)
+    from pv_harness.evidence.finding import Finding
 
 
-@given(STATEMENTS)
-def test_a_statement_comes_back_as_it_was(run: RunStatement) -> None:
-    assert decode_statement(encode_statement(run), "digest") == run
+SMALL = statement_of("A")
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_a_value_that_json_has_no_number_for_survives(value: float) -> None:
-    record = RunRecord("A", Verdict.FAILED, OF_A, (Measurement("m", value),))
-    run = RunStatement(("A",), {}, (record,), (), 1.0, "0")
-    back = decode_statement(encode_statement(run), "")
-    assert repr(back.runs[0].measurements[0].value) == repr(value)
+def findings(folder: Path) -> tuple[Finding, ...]:
+    return verify_store(folder, keys={}, require_signed=False, now_s=NOW_S)
 
 
-def test_the_envelope_is_in_toto_s() -> None:
-    record = RunRecord("A", Verdict.FAILED, OF_A)
-    run = RunStatement(("A",), {"c.yaml": "00"}, (record,), (), 1.0, "0")
-    envelope = json.loads(encode_statement(run))
-    statement = json.loads(base64.b64decode(envelope["payload"]))
-    assert envelope["payloadType"] == "application/vnd.in-toto+json"
-    assert statement["_type"] == "https://in-toto.io/Statement/v1"
-    assert statement["predicateType"].endswith("/test-result/v0.1")
-    assert statement["subject"][0]["name"] == "A"
-    assert statement["predicate"]["result"] == "FAILED"
-    assert statement["predicate"]["failedTests"] == ["A"]
-
-
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_statement_are_refused(data: bytes) -> None:
-    with pytest.raises(EvidenceError):
-        decode_statement(data, "")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def altered(way: Way, value: object) -> bytes:
-    """The envelope of FULL with one value of its predicate replaced."""
-    envelope = json.loads(encode_statement(FULL))
-    statement = json.loads(base64.b64decode(envelope["payload"]))
-    inner: Any = statement["predicate"]
-    for key in way[:-1]:
-        inner = inner[key]
-    inner[way[-1]] = value
-    envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
-    return json.dumps(envelope).encode()
-
-
-def ways_into(value: object, way: Way = ()) -> Iterator[Way]:
-    """The ways to all values inside a JSON value."""
-    keys = (
-        value
-        if isinstance(value, dict)
-        else range(len(value) if isinstance(value, list) else 0)
-    )
-    for key in keys:
-        yield (*way, key)
-        yield from ways_into(value[key], (*way, key))  # type: ignore[index]
-
-
-def predicate_of(run: RunStatement) -> dict[str, Any]:
-    payload = json.loads(encode_statement(run))["payload"]
-    predicate: dict[str, Any] = json.loads(base64.b64decode(payload))["predicate"]
-    return predicate
-
-
-WAYS = [way for way in ways_into(predicate_of(FULL)) if way[0] in {"pv", "configuration"}]
-
-
-@settings(max_examples=400)
-@given(st.sampled_from(WAYS), JSON)
-def test_a_damaged_predicate_is_refused_or_read_as_what_it_says(
-    way: Way, value: object
-) -> None:
-    try:
-        run = decode_statement(altered(way, value), "")
-    except EvidenceError:
-        return
-    again = encode_statement(run)
-    assert encode_statement(decode_statement(again, "")) == again
-
-
-RUN: Way = ("pv", "runs", 0)
-
-
-@pytest.mark.parametrize(
-    ("way", "value", "message"),
-    [
-        (
-            (*RUN, "finished"),
-            "x",
-            r"pv.runs\[0\].finished is 'x', it should be a number of sec",
-        ),
-        ((*RUN, "finished"), True, "number of seconds"),
-        ((*RUN, "finished"), -1, "number of seconds"),
-        ((*RUN, "finished"), 1e300, "number of seconds"),
-        ((*RUN, "finished"), math.nan, "NaN is no JSON"),
-        ((*RUN, "duration"), None, "number of seconds"),
-        ((*RUN, "reason"), 3, "reason is 3, it should be text"),
-        ((*RUN, "environment"), [1], "environment is a list of 1, it should be an object"),
-        ((*RUN, "environment"), {"a": 1}, "environment.a is 1, it should be text"),
-        ((*RUN, "manifest"), [], "manifest has 0 entries for the claim, not one"),
-        ((*RUN, "manifest"), [0, 1, 1], "manifest has 2 entries for the checks, not one"),
-        ((*RUN, "manifest"), [0, 1, -1], r"manifest\[2\] is -1, it should be a number from 0"),
-        ((*RUN, "manifest"), [0, 1, 3], r"manifest\[2\] is beyond the 3 entries"),
-        ((*RUN, "manifest"), [0, True], r"manifest\[1\] is true, it should be a whole number"),
-        ((*RUN, "manifest"), "01", "manifest is '01', it should be a list"),
-        ((*RUN, "checks"), "a", "checks is 'a', it should be a list"),
-        ((*RUN, "checks"), ["a\0b"], "it should be a name"),
-        ((*RUN, "id"), "\ud800", "it should be a name"),
-        ((*RUN, "verdict"), [], "verdict is a list of 0, it should be text"),
-        ((*RUN, "verdict"), "GREEN", "should be one of PASSED, FAILED"),
-        ((*RUN, "cuda_peak_bytes"), 0.5, "it should be a whole number"),
-        ((*RUN, "measurements", 0, "value"), None, "value is null, it should be a value"),
-        ((*RUN, "measurements", 0, "value"), {"float": "1"}, "float is none of inf"),
-        ((*RUN, "measurements", 0, "value"), {}, "value lacks 'float'"),
-        ((*RUN, "measurements", 0, "samples"), "3", "samples is '3'"),
-        (("pv", "entries", 0), ["claim", "A", "0"], "has 3 columns, not 4"),
-        (("pv", "entries", 0, 0), "sauce", "should be one of claim"),
-        (("pv", "entries", 2, 1), "a\0.py", "it should be a name"),
-        (("pv", "format"), True, "format is true, this pv reads 2"),
-        (("pv", "patches", 0, "outcome"), "DEAD", "should be one of KILLED"),
-        (("configuration", 0), {}, r"configuration\[0\] lacks 'name'"),
-    ],
-)
-def test_a_value_of_another_type_is_refused_by_its_place(
-    way: Way, value: object, message: str
-) -> None:
-    with pytest.raises(EvidenceError, match=message):
-        decode_statement(altered(way, value), "")
-
-
-@pytest.mark.parametrize("payload", [None, "ä", "&", "AAAA", 5])
-def test_a_payload_that_is_no_base64_of_json_is_refused(payload: object) -> None:
-    envelope = {**json.loads(encode_statement(SMALL)), "payload": payload}
-    with pytest.raises(EvidenceError):
-        decode_statement(json.dumps(envelope).encode(), "")
-
-
-def test_deep_json_is_refused() -> None:
-    with pytest.raises(EvidenceError):
-        decode_statement(b"[" * 100_000, "")
-
-
-def test_appending_twice_is_appending_once(tmp_path: Path) -> None:
-    assert append_statement(tmp_path, SMALL) == append_statement(tmp_path, SMALL)
-    assert len(read_statements(tmp_path)) == 1
-
-
-def test_an_altered_file_is_found_and_named(tmp_path: Path) -> None:
+def test_a_statement_is_read_back_with_its_digest(tmp_path: Path) -> None:
     digest = append_statement(tmp_path, SMALL)
-    file = tmp_path / f"{digest}.intoto.jsonl"
-    file.write_bytes(file.read_bytes().replace(b"payload", b"Payload", 1))
-    with pytest.raises(EvidenceError, match=rf"{digest}.*altered"):
-        read_statements(tmp_path)
+    (back,) = read_statements(tmp_path)
+    assert (back.digest, back.planned, back.runs[0].statement) == (digest, ("A",), digest)
+    assert (tmp_path / f"{digest}.intoto.jsonl").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_write_that_is_killed_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+def test_statements_are_read_oldest_first(tmp_path: Path) -> None:
+    for at_s in (3.0, 1.0, 2.0):
+        append_statement(tmp_path, statement_of("A", at_s=at_s))
+    assert [s.started_s for s in read_statements(tmp_path)] == [1.0, 2.0, 3.0]
 
-    monkeypatch.setattr("os.replace", killed)
-    with pytest.raises(InfrastructureError, match="No space left"):
-        append_statement(tmp_path, SMALL)
-    assert list(tmp_path.iterdir()) == []
+
+def test_a_folder_that_is_not_there_is_made_with_those_above_it(tmp_path: Path) -> None:
+    append_statement(tmp_path / "a" / "b", SMALL)
+    assert len(read_statements(tmp_path / "a" / "b")) == 1
 
 
 def test_a_folder_that_is_not_there_is_an_empty_store(tmp_path: Path) -> None:
@@ -285,21 +62,49 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
         read_statements(file)
 
 
-def test_a_pipe_and_a_folder_among_the_statements_are_refused(tmp_path: Path) -> None:
-    place = tmp_path / "x.intoto.jsonl"
-    os.mkfifo(place)
-    with pytest.raises(EvidenceError, match=r"x\.intoto.*\(is a named pipe"):
-        read_statements(tmp_path)
-    place.unlink()
-    place.mkdir()
-    with pytest.raises(EvidenceError, match=r"x\.intoto.*\(is a directory"):
-        read_statements(tmp_path)
+def test_each_statement_refers_to_the_heads_that_were_there(tmp_path: Path) -> None:
+    first = append_statement(tmp_path, statement_of("A", at_s=1.0))
+    second = append_statement(tmp_path, statement_of("A", at_s=2.0))
+    third = append_statement(tmp_path, statement_of("A", at_s=3.0))
+    links = {s.digest: s.previous for s in read_statements(tmp_path)}
+    assert links == {first: (), second: (first,), third: (second,)}
 
 
-def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path: Path) -> None:
-    with (tmp_path / "x.intoto.jsonl").open("wb") as stream:
-        stream.truncate(1 << 40)
-    with pytest.raises(EvidenceError, match="is larger than 67,108,864 bytes"):
+def test_two_runs_at_once_make_two_heads_and_the_next_run_joins_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Neither sees the other, as if both had looked before either wrote.
+    with monkeypatch.context() as patch:
+        patch.setattr("pv_harness.evidence.store._heads_to_name", lambda *_: ())
+        heads = {append_statement(tmp_path, statement_of(name)) for name in "AB"}
+    append_statement(tmp_path, statement_of("C"))
+    assert {frozenset(s.previous) for s in read_statements(tmp_path)} == {
+        frozenset(),
+        frozenset(heads),
+    }
+    assert findings(tmp_path) == ()
+
+
+def test_a_damaged_statement_is_referred_to_by_its_name(tmp_path: Path) -> None:
+    first = append_statement(tmp_path, statement_of("A", at_s=1.0))
+    file = tmp_path / f"{first}.intoto.jsonl"
+    file.write_bytes(b"damaged")
+    second = append_statement(tmp_path, statement_of("A", at_s=2.0))
+    file.unlink()
+    (found,) = findings(tmp_path)
+    assert found.kind.value == "missing"
+    assert found.file == file
+    assert second[:12] in found.what
+
+
+@pytest.mark.parametrize("kind", ["altered", "truncated", "emptied"])
+def test_an_altered_file_is_found_and_named(tmp_path: Path, kind: str) -> None:
+    digest = append_statement(tmp_path, SMALL)
+    file = tmp_path / f"{digest}.intoto.jsonl"
+    data = file.read_bytes()
+    changed = {"altered": data.replace(b"payload", b"Payload", 1), "truncated": data[:-5]}
+    file.write_bytes(changed.get(kind, b""))
+    with pytest.raises(EvidenceError, match=rf"{digest}.*altered: its bytes have the digest"):
         read_statements(tmp_path)
 
 
@@ -314,3 +119,180 @@ def test_any_flipped_byte_is_found(tmp_path: Path, position: int, flip: int) -> 
     with pytest.raises(EvidenceError, match="altered"):
         read_statements(tmp_path)
     file.unlink()
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    digest = append_statement(folder, SMALL)
+    file = folder / f"{digest}.intoto.jsonl"
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EvidenceError, match=r"unreadable: is a link, it should be a regular f"):
+        read_statements(folder)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(EvidenceError, match=r"unreadable: is a named pipe, it should be a reg"):
+        read_statements(folder)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(EvidenceError, match=r"unreadable: is a directory, it should be a reg"):
+        read_statements(folder)
+
+
+def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path: Path) -> None:
+    with (tmp_path / "x.intoto.jsonl").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(EvidenceError, match="is larger than 67,108,864 bytes"):
+        read_statements(tmp_path)
+
+
+def test_a_file_whose_name_is_no_digest_is_refused(tmp_path: Path) -> None:
+    digest = append_statement(tmp_path, SMALL)
+    (tmp_path / f"{digest}.intoto.jsonl").rename(tmp_path / "notes.intoto.jsonl")
+    with pytest.raises(EvidenceError, match="its name promises no digest at all"):
+        read_statements(tmp_path)
+
+
+def test_what_reading_would_refuse_is_not_appended(tmp_path: Path) -> None:
+    huge = RunStatement((), {"x": "0" * (49 << 20)}, (), (), 1.0, "0")
+    with pytest.raises(InfrastructureError, match="at most 67,108,864 are read; measure fewer"):
+        append_statement(tmp_path, huge)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(
+        InfrastructureError, match=r"\(no space left on device\); this run is n"
+    ):
+        append_statement(tmp_path, SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    large = RunStatement((), {"x": "0" * 100_000}, (), (), 1.0, "0")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(
+            InfrastructureError, match=r"file too large.*this run is not stored"
+        ):
+            append_statement(tmp_path, large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_killed_writers_are_ignored_and_removed_later(tmp_path: Path) -> None:
+    old, young = (tmp_path / f".{'0' * 64}.intoto.jsonl.{name}" for name in ("old", "young"))
+    other = tmp_path / ".gitignore"
+    for file in (old, young, other):
+        file.write_text("half a state")
+    long_ago = time.time() - 7200
+    for file in (old, other):
+        os.utime(file, (long_ago, long_ago))
+    assert read_statements(tmp_path) == ()
+    append_statement(tmp_path, SMALL)
+    assert not old.exists()
+    assert young.exists(), "its writer may be at work"
+    assert other.exists()
+    assert findings(tmp_path) == ()
+
+
+WRITER = f"""
+import os, signal, sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "harness")!r}]
+from pathlib import Path
+from pv_harness.evidence.store import append_statement
+from tests.harness.evidence.conftest import statement_of
+folder, name, count, victim, nth, when = sys.argv[1:]
+left = int(nth)
+if victim:
+    real = getattr(os, victim)
+    def deadly(*args, **kwargs):
+        global left
+        left -= 1
+        if left == 0 and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*args, **kwargs)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    setattr(os, victim, deadly)
+for n in range(int(count)):
+    print(append_statement(Path(folder), statement_of(name, at_s=float(n))), flush=True)
+"""
+
+
+def start_writer(
+    folder: Path, name: str, count: int, victim: str = "", nth: int = 0, when: str = ""
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), name, str(count), victim, str(nth), when],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("victim", "nth", "when", "stored"),
+    [
+        ("fdopen", 2, "before", 1),  # an empty file of a temporary name
+        ("fchmod", 2, "before", 1),  # all is written, nothing flushed to disk
+        ("replace", 2, "before", 1),  # between the write and the renaming
+        ("replace", 2, "after", 2),  # renamed, the folder not flushed
+    ],
+)
+def test_a_writer_that_is_killed_leaves_a_whole_statement_or_none(
+    tmp_path: Path, victim: str, nth: int, when: str, stored: int
+) -> None:
+    writer = start_writer(tmp_path, "A", 5, victim, nth, when)
+    said, _ = writer.communicate(timeout=60)
+    assert writer.returncode == -signal.SIGKILL
+    there = {s.digest for s in read_statements(tmp_path)}
+    assert set(said.split()) <= there
+    assert len(there) == stored
+    assert findings(tmp_path) == ()
+    append_statement(tmp_path, statement_of("B"))
+    assert findings(tmp_path) == ()
+
+
+def test_a_writer_that_is_killed_anywhere_loses_nothing_that_it_reported(
+    tmp_path: Path,
+) -> None:
+    moments = random.Random(7)
+    for round_ in range(4):
+        writer = start_writer(tmp_path / str(round_), "A", 100_000)
+        assert writer.stdout is not None
+        said = [writer.stdout.readline() for _ in range(moments.randint(1, 12))]
+        deadline = time.perf_counter() + moments.random() * 0.004
+        while time.perf_counter() < deadline:
+            pass
+        writer.send_signal(signal.SIGKILL)
+        said += writer.stdout.readlines()
+        writer.wait()
+        writer.stdout.close()
+        reported = {line.strip() for line in said if line.endswith("\n")}
+        there = {s.digest for s in read_statements(tmp_path / str(round_))}
+        assert reported <= there
+        assert len(there - reported) <= 1
+        assert findings(tmp_path / str(round_)) == ()
+
+
+def test_writers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    writers = [start_writer(tmp_path, name, 8) for name in "ABC"]
+    said = {line for w in writers for line in w.communicate(timeout=60)[0].split()}
+    assert [w.returncode for w in writers] == [0, 0, 0]
+    append_statement(tmp_path, statement_of("D", at_s=100.0))
+    statements = read_statements(tmp_path)
+    assert len(said) == 24
+    assert said <= {s.digest for s in statements}
+    assert len(statements) == 25
+    assert findings(tmp_path) == ()
+    # Every one of the 24 is referred to: none of them could be deleted unseen.
+    assert said <= {digest for s in statements for digest in s.previous}

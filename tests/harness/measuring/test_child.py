@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pv_harness.contracts.contract import Bound, Comparator
+from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
 from pv_harness.measuring.child import Launch, Measured, run_checks
 from pv_harness.measuring.plan import Plan, Target
 from pv_harness.measuring.record import Outcome
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HARNESS = Path(__file__).resolve().parents[3] / "harness"
+TARGET = Target("A-001", (Bound("m", Comparator.LE, 1),))
 HEAD = "import os, pytest\n\npytestmark = pytest.mark.falsifies('A-001')\n\n"
 
 
@@ -28,13 +31,21 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., M
     monkeypatch.delenv("PV_PLAN", raising=False)
 
     def run(
-        files: dict[str, str], nodes: list[str], *, blocked: str | None = None, jobs: int = 1
+        files: dict[str, str],
+        nodes: list[str],
+        *,
+        target: Target = TARGET,
+        jobs: int = 1,
+        devices: tuple[str, ...] | None = None,
+        limits: dict[str, float] | None = None,
     ) -> Measured:
         for name, text in files.items():
             (tmp_path / name).write_text(HEAD + text)
-        target = Target("A-001", (Bound("m", Comparator.LE, 1),), blocked)
-        plan = Plan(tmp_path, (HARNESS, tmp_path), tmp_path / "records", (), {"A-001": target})
-        return run_checks(nodes, Launch(plan, jobs=jobs))
+        records = tmp_path / "records"
+        plan = Plan(
+            tmp_path, (HARNESS, tmp_path), records, (), {"A-001": target}, devices=devices
+        )
+        return run_checks(nodes, Launch(plan, jobs=jobs, timeouts_s=limits or {}))
 
     return run
 
@@ -104,7 +115,8 @@ def test_a_file_that_can_not_be_imported_costs_its_own_checks(
 
 def test_a_check_that_is_blocked_runs_nothing(measured: Callable[..., Measured]) -> None:
     text = "def test_x(measure):\n    raise RuntimeError('ran')\n"
-    result = measured({"test_a.py": text}, ["test_a.py::test_x"], blocked="needs cuda")
+    target = replace(TARGET, blocked="needs cuda")
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], target=target)
     (record,) = result.records["test_a.py::test_x"]
     assert (record.outcome, record.reason) == (Outcome.BLOCKED, "needs cuda")
 
@@ -141,6 +153,235 @@ def test_a_check_that_hangs_is_killed(
     result = measured({"test_a.py": text}, nodes)
     assert result.lost[nodes[0]].timed_out
     assert outcomes(result) == {nodes[1]: Outcome.PASSED}
+
+
+def test_a_hang_costs_its_own_check_and_not_the_one_beside_it(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    # The one beside it runs until it has been started a second time.
+    beside = (
+        "import pathlib, threading\n"
+        f"RAN = pathlib.Path({str(tmp_path)!r}) / 'ran'\n"
+        "def test_beside(measure):\n"
+        "    measure('m', 1)\n"
+        "    if not RAN.exists():\n"
+        "        RAN.touch()\n"
+        "        threading.Event().wait()\n"
+    )
+    hang = "import threading\ndef test_hang():\n    threading.Event().wait()\n"
+    nodes = ["test_hang.py::test_hang", "test_beside.py::test_beside"]
+    limits = {nodes[0]: 2.0, nodes[1]: 100.0}
+    files = {"test_hang.py": hang, "test_beside.py": beside}
+    result = measured(files, nodes, jobs=2, limits=limits)
+    assert {node: lost.timed_out for node, lost in result.lost.items()} == {nodes[0]: True}
+    assert result.lost[nodes[0]].reason == "did not end within 2 s and was killed"
+    assert outcomes(result) == {nodes[1]: Outcome.PASSED}
+
+
+def test_the_mark_of_a_crashed_worker_is_not_taken_for_a_hang(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    crash = "def test_crash():\n    os._exit(0)\n"
+    slow = (
+        "import threading\n"
+        "def test_slow(measure):\n    measure('m', 1)\n    threading.Event().wait(2.5)\n"
+    )
+    nodes = ["test_crash.py::test_crash", "test_slow.py::test_slow"]
+    limits = {nodes[0]: 1.0, nodes[1]: 100.0}
+    files = {"test_crash.py": crash, "test_slow.py": slow}
+    result = measured(files, nodes, jobs=2, limits=limits)
+    assert not result.lost[nodes[0]].timed_out
+    assert "its process died" in result.lost[nodes[0]].reason
+    assert outcomes(result) == {nodes[1]: Outcome.PASSED}
+
+
+def test_a_process_that_hangs_after_its_last_check_is_ended(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    text = (
+        "import threading\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "def test_x(measure):\n    measure('m', 1)\n"
+    )
+    node = "test_a.py::test_x"
+    result = measured({"test_a.py": text}, [node], limits={node: 3.0})
+    assert (outcomes(result), result.lost) == ({node: Outcome.PASSED}, {})
+
+
+def test_a_command_that_takes_too_long_is_told_from_one_that_breaks(
+    measured: Callable[..., Measured],
+) -> None:
+    text = (
+        "WAIT = ('python', '-c', 'import threading; threading.Event().wait()')\n"
+        "def test_late(cli):\n    cli(*WAIT, timeout_s=0.3)\n"
+        "def test_wrapped(cli):\n"
+        "    try:\n"
+        "        cli(*WAIT, timeout_s=0.3)\n"
+        "    except Exception as error:\n"
+        "        raise ValueError('no answer') from error\n"
+        "def test_broken(cli):\n    cli('no-such-program')\n"
+    )
+    nodes = [f"test_a.py::test_{n}" for n in ("late", "wrapped", "broken")]
+    result = measured({"test_a.py": text}, nodes)
+    records = [r for node in nodes for r in result.records[node]]
+    assert [r.outcome for r in records] == [Outcome.ERROR] * 3
+    assert [r.timed_out for r in records] == [True, True, False]
+
+
+def test_a_check_that_is_a_coroutine_was_not_run_and_refutes_nothing(
+    measured: Callable[..., Measured],
+) -> None:
+    text = "async def test_x(measure):\n    measure('m', 2)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    (record,) = result.records["test_a.py::test_x"]
+    assert record.outcome is Outcome.ERROR
+    assert "async def functions are not natively supported" in record.reason
+
+
+def test_workers_get_a_device_each_and_share_the_cores(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("pv_harness.measuring.child.available_cores", lambda: 6)
+    # Each waits for the other, so that they run in different workers.
+    text = (
+        "import pathlib\n"
+        "HERE = pathlib.Path(__file__)\n"
+        "def test_x(measure):\n"
+        "    HERE.with_suffix('.started').touch()\n"
+        "    while len(list(HERE.parent.glob('*.started'))) < 2:\n"
+        "        pass\n"
+        "    measure('device', os.environ['CUDA_VISIBLE_DEVICES'])\n"
+        "    measure('threads', os.environ['OMP_NUM_THREADS'])\n"
+    )
+    nodes = ["test_a.py::test_x", "test_b.py::test_x"]
+    devices = ("GPU-aaaa", "GPU-bbbb")
+    files = {"test_a.py": text, "test_b.py": text}
+    result = measured(files, nodes, jobs=2, devices=devices)
+    seen = [m for node in nodes for r in result.records[node] for m in r.measurements]
+    assert sorted(m.value for m in seen if m.metric == "device") == ["GPU-aaaa", "GPU-bbbb"]
+    assert {m.value for m in seen if m.metric == "threads"} == {"3"}
+
+
+SEEDED = replace(TARGET, seeds=Seeds((3, 5)))
+
+
+def test_a_check_that_asks_for_the_seed_runs_once_with_each(
+    measured: Callable[..., Measured],
+) -> None:
+    text = (
+        "@pytest.fixture(scope='module')\n"
+        "def trained(seed):\n    return seed / 10\n"
+        "def test_x(measure, trained):\n    measure('m', trained)\n"
+    )
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], target=SEEDED)
+    found = [
+        (r.node, m.seed, m.value)
+        for r in result.records["test_a.py::test_x"]
+        for m in r.measurements
+    ]
+    assert sorted(found) == [
+        ("test_a.py::test_x[seed3]", 3, 0.3),
+        ("test_a.py::test_x[seed5]", 5, 0.5),
+    ]
+
+
+def test_a_check_that_never_asks_for_the_seed_is_an_error(
+    measured: Callable[..., Measured],
+) -> None:
+    text = "def test_x(measure):\n    measure('m', 1)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], target=SEEDED)
+    (record,) = result.records["test_a.py::test_x"]
+    assert record.outcome is Outcome.ERROR
+    assert "the check does not ask for the fixture `seed`" in record.reason
+
+
+def test_a_seed_that_no_contract_lists_is_an_error(measured: Callable[..., Measured]) -> None:
+    text = "def test_x(measure, seed):\n    measure('m', 1)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    (record,) = result.records["test_a.py::test_x"]
+    assert record.outcome is Outcome.ERROR
+    assert "[A-001] asks for `seed`, and its contract lists no `seeds`" in record.reason
+
+
+def test_one_value_of_a_t_test_is_not_judged_by_the_check_itself(
+    measured: Callable[..., Measured],
+) -> None:
+    target = replace(TARGET, seeds=Seeds((3, 5, 7), SeedRule.T_TEST, 0.95))
+    text = "def test_x(measure, seed):\n    measure('m', seed)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], target=target)
+    assert set(outcomes(result).values()) == {Outcome.PASSED}
+
+
+def test_a_curve_is_kept_with_the_record(measured: Callable[..., Measured]) -> None:
+    text = (
+        "def test_x(measure, record_series):\n"
+        "    record_series('loss', range(5000), [1 / (i + 1) for i in range(5000)],\n"
+        "                  x_unit='step', unit='nats')\n"
+        "    measure('m', 1)\n"
+    )
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    ((curve,),) = (r.series for r in result.records["test_a.py::test_x"])
+    assert (curve.name, curve.x_unit, curve.unit) == ("loss", "step", "nats")
+    assert curve.node == "test_a.py::test_x"
+    assert len(curve.x) <= 1000
+    assert (curve.x[0], curve.x[-1]) == (0, 4999)
+
+
+def test_the_plugin_is_there_even_where_pytest_loads_none_by_itself(
+    measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    text = "def test_x(measure):\n    measure('m', 1)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], jobs=2)
+    assert outcomes(result) == {"test_a.py::test_x": Outcome.PASSED}
+
+
+def test_files_that_a_check_reads_are_recorded(
+    measured: Callable[..., Measured], tmp_path: Path
+) -> None:
+    for name in ("at_import", "in_body", "in_command", "in_fork", "written"):
+        (tmp_path / name).write_text("1")
+    text = (
+        "import pathlib\n"
+        "HERE = pathlib.Path(__file__).parent\n"
+        "AT_IMPORT = (HERE / 'at_import').read_text()\n"
+        "def test_x(measure, cli):\n"
+        "    os.chdir(HERE)\n"
+        "    open('in_body').close()\n"
+        "    open('written', 'w').close()\n"
+        "    cli('python', '-c', \"open('in_command')\", cwd=HERE)\n"
+        "    if not (pid := os.fork()):\n"
+        "        open('in_fork').close()\n"
+        "        os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "    measure('m', 1)\n"
+        "def test_y(measure):\n    measure('m', 1)\n"
+    )
+    nodes = ["test_a.py::test_x", "test_a.py::test_y"]
+    result = measured({"test_a.py": text}, nodes)
+    (first,), (second,) = (result.records[node] for node in nodes)
+    here = f"{tmp_path}/"
+    assert [f.removeprefix(here) for f in first.opened] == ["in_body", "in_command", "in_fork"]
+    assert second.opened == ()
+    pair = (f"{here}test_a.py", f"{here}at_import")
+    assert pair in first.opened_by_modules
+    assert pair in second.opened_by_modules
+
+
+def test_a_record_on_disk_says_everything(
+    measured: Callable[..., Measured], tmp_path: Path
+) -> None:
+    measured(
+        {"test_a.py": "def test_x(measure):\n    measure('m', 1)\n"}, ["test_a.py::test_x"]
+    )
+    (file,) = (tmp_path / "records").glob("check-*.json")
+    data = json.loads(file.read_text())
+    assert data["timed_out"] is False
+    assert data["opened"] == []
 
 
 def test_a_file_that_hangs_when_it_is_imported_is_given_up(

@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Callable[..., ChildFacts]:
         assert done.returncode == expect, done.stderr
         facts = read_children(tmp_path / "records", "node")
         own = tuple(Path(m).name for m in facts.modules if Path(m).parent == tmp_path)
-        return ChildFacts(facts.reached, own, facts.cuda_peak_bytes)
+        return ChildFacts(facts.reached, own, facts.opened, facts.cuda_peak_bytes)
 
     return run
 
@@ -106,6 +106,76 @@ def test_records_of_another_node_are_not_mixed_in(
 ) -> None:
     run(MAIN, "import subject\nsubject.main(1)\n")
     assert read_children(tmp_path / "records", "another").reached == ()
+
+
+CLI = """\
+import sys
+
+def main(x=2):
+    "What it does."
+    print(main.__name__, main.__doc__, x)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "entry"),
+    [
+        (["-m", "pkg.cli", "7"], "pkg.cli:main"),
+        (["-m", "pkg"], "pkg.__main__:main"),
+    ],
+)
+def test_an_entry_point_of_the_module_that_is_run_is_seen(
+    tmp_path: Path, words: list[str], entry: str
+) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "pkg").mkdir()
+    for name in ("__init__.py", "cli.py", "__main__.py"):
+        (tmp_path / "pkg" / name).write_text(CLI if name != "__init__.py" else "")
+    entries = ["pkg.cli:main", "pkg.__main__:main"]
+    recorded = child_environment(tmp_path / "records", entries, [tmp_path, HARNESS], "node")
+    done = subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, **recorded},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("main What it does. ")
+    assert read_children(tmp_path / "records", "node").reached == (entry,)
+
+
+@pytest.mark.parametrize("root", [None, "here"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os._exit(0)",
+        "os.execv(sys.executable, [sys.executable, '-c', ''])",
+        "os.kill(os.getpid(), 9)",
+    ],
+)
+def test_what_was_imported_late_is_known_however_the_process_ends(
+    tmp_path: Path, end: str, root: str | None
+) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "late.py").write_text("")
+    recorded = child_environment(
+        tmp_path / "records",
+        [],
+        [tmp_path, HARNESS],
+        "node",
+        root=tmp_path if root else None,
+    )
+    code = f"import os, sys\nimport late\n{end}\n"
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **recorded}, check=False, timeout=60
+    )
+    modules = [Path(m).name for m in read_children(tmp_path / "records", "node").modules]
+    # Without the audit hook only what runs Python at the end can tell.
+    assert ("late.py" in modules) == (root is not None or end == "os._exit(0)")
 
 
 def test_the_sitecustomize_that_ours_hides_is_run(

@@ -3,6 +3,7 @@
 rules.world      what a rule sees
 rules.identity   IDs, references, bindings
 rules.levels     bounds, inputs, levels
+rules.seeds      several seeds and the rule over them
 rules.subject    covered modules, entry points
 rules.planting   planted defects and controls
 """
@@ -34,6 +35,7 @@ from pv_harness.contracts.rules.planting import (
     planted_changes_hit_the_subject,
     planted_names_are_unique,
 )
+from pv_harness.contracts.rules.seeds import seed_rules_apply
 from pv_harness.contracts.rules.subject import covered_modules_exist, entry_points_exist
 from pv_harness.documents.problem import Problem
 
@@ -59,6 +61,7 @@ _CLAIM_RULES = (
     level_inputs_are_inputs,
     bounds_can_hold,
     numbers_are_finite,
+    seed_rules_apply,
     planted_names_are_unique,
     planted_changes_apply,
     planted_changes_hit_the_subject,

@@ -1,0 +1,3 @@
+from tinyloop.train import main
+
+main()

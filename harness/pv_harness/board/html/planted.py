@@ -1,0 +1,83 @@
+"""What was planted to see whether the check can fail: defects, controls, and what they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pv_harness.board.html.code_listing import change_listing
+from pv_harness.board.html.markup import Markup, join, tag
+from pv_harness.board.scoreboard import is_as_asked
+from pv_harness.contracts.contract import Defect
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pv_harness.board.html.markup import Child
+    from pv_harness.board.scoreboard import Row
+    from pv_harness.contracts.contract import Plant
+    from pv_harness.evidence.records import PatchRecord
+
+
+def parts(row: Row) -> Iterator[Child]:
+    """Every declared change with its answer; one that waits says so."""
+    if not row.falsifier.plants:
+        yield tag(
+            "p", "Nothing is planted: that the check can fail is not shown.", class_="quiet"
+        )
+        return
+    yield tag("ul", *(_item(row, plant) for plant in row.falsifier.plants), class_="plants")
+
+
+def _item(row: Row, plant: Plant) -> Markup:
+    kind = "defect" if isinstance(plant, Defect) else "control"
+    record = row.answer(plant)
+    patch = plant.patch
+    name = f"change of {plant.id}"
+    expected: Child = "must stay green"
+    if isinstance(plant, Defect):
+        accepted = [f", or end as {show_outcome(outcome)}" for outcome in sorted(plant.accept)]
+        expected = join(["must break ", tag("code", plant.expect), *accepted])
+    change = tag(
+        "details",
+        tag("summary", f"The change to {patch.file}"),
+        change_listing(patch.find, patch.replace, name=name),
+        class_="numbers",
+    )
+    return tag(
+        "li",
+        tag("p", tag("b", plant.id), tag("span", f" {kind}, ", expected, class_="quiet")),
+        tag("p", _outcome(row, plant, record)),
+        tag("p", patch.note, class_="quiet") if patch.note else None,
+        change,
+    )
+
+
+def _outcome(row: Row, plant: Plant, record: PatchRecord | None) -> Markup:
+    """What it did on this tree; else what it did on an earlier one; else that it waits."""
+    if record is not None:
+        tone = "good" if is_as_asked(plant, record.outcome) else "bad"
+        lane = f" on {record.lane}" if len(row.lanes) > 1 else ""
+        word = tag(
+            "span",
+            show_outcome(record.outcome.value) + lane,
+            class_=f"verdict {tone}",
+        )
+        return join(
+            [word, tag("span", f" {_first_line(record.reason)}") if record.reason else None]
+        )
+    earlier = [p.record for p in row.patches if p.record.patch_digest == plant.digest]
+    if earlier:
+        last = max(earlier, key=lambda r: r.finished_s)
+        text = f"not planted on this tree; {show_outcome(last.outcome.value)} on an earlier one"
+        return tag("span", text, class_="verdict stale")
+    return tag("span", "not planted yet", class_="verdict open")
+
+
+def show_outcome(outcome: str) -> str:
+    """An outcome in words."""
+    return outcome.replace("_", " ").lower()
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else ""

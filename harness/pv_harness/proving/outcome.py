@@ -1,0 +1,105 @@
+"""What a planted change did to the checks of its falsifier. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pv_harness.contracts.contract import Control
+from pv_harness.evidence.records import PatchOutcome, Verdict
+from pv_harness.judging.measurement import judge
+from pv_harness.measuring.record import Outcome
+from pv_harness.measuring.verdict import broken_metrics, decide, records_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.contract import Defect, Falsifier, Plant
+    from pv_harness.measuring.child import Measured
+    from pv_harness.measuring.record import CheckRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one planted change.
+
+    Attributes:
+        held: metrics that were measured, each of them within its bound throughout.
+    """
+
+    outcome: PatchOutcome
+    reason: str = ""
+    held: frozenset[str] = frozenset()
+
+
+def judge_planted(
+    falsifier: Falsifier, checks: Sequence[Check], item: Plant, measured: Measured
+) -> Answer:
+    """The answer to a planted change, from what the checks left behind."""
+    held = held_metrics(falsifier, records_of(checks, measured))
+    if isinstance(item, Control):
+        verdict, reason = decide(falsifier, checks, measured)
+        green = verdict is Verdict.PASSED
+        return Answer(PatchOutcome.GREEN if green else PatchOutcome.RED, reason, held)
+    lost = [
+        (measured.lost[c.node_id].reason, measured.lost[c.node_id].timed_out)
+        for c in checks
+        if c.node_id in measured.lost
+    ]
+    answer = classify_defect(falsifier, item.expect, records_of(checks, measured), lost)
+    return replace(accept_as_kill(item, answer), held=held)
+
+
+def classify_defect(
+    falsifier: Falsifier,
+    expect: str,
+    records: Sequence[CheckRecord],
+    lost: Sequence[tuple[str, bool]],
+) -> Answer:
+    """What a planted defect did to the checks of its falsifier.
+
+    Args:
+        falsifier: the claim, whose bounds are judged here once more.
+        expect: the metric whose bound it must break.
+        records: what the checks left behind.
+        lost: for each check without a record the reason, and whether it was a timeout.
+    """
+    for record in records:
+        if expect in broken_metrics(falsifier, [record]):
+            return Answer(PatchOutcome.KILLED, record.reason)
+    for record in (r for r in records if r.outcome is Outcome.FAILED):
+        broken = ", ".join(broken_metrics(falsifier, [record])) or "an assertion"
+        reason = f"red because of {broken}, not {expect}: {record.reason}"
+        return Answer(PatchOutcome.KILLED_FOR_ANOTHER_REASON, reason)
+    for reason, timed_out in lost:
+        return Answer(
+            PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH, reason
+        )
+    for record in (r for r in records if r.outcome is Outcome.ERROR):
+        timed_out = getattr(record, "timed_out", False)
+        return Answer(
+            PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH, record.reason
+        )
+    for record in records:
+        if record.outcome in {Outcome.SKIPPED, Outcome.BLOCKED}:
+            return Answer(PatchOutcome.SURVIVED, f"the check was skipped: {record.reason}")
+    return Answer(PatchOutcome.SURVIVED, "every bound check stayed green")
+
+
+def accept_as_kill(defect: Defect, answer: Answer) -> Answer:
+    """The answer, a kill if the contract counts this way of going down as one."""
+    if answer.outcome.value not in defect.accept:
+        return answer
+    reason = f"{answer.outcome.value}, which the contract accepts: {answer.reason}"
+    return replace(answer, outcome=PatchOutcome.KILLED, reason=reason)
+
+
+def held_metrics(falsifier: Falsifier, records: Sequence[CheckRecord]) -> frozenset[str]:
+    """The metrics with a bound that these records measured and never broke."""
+    judgements, _ = judge(
+        falsifier.bounds, [m for r in records for m in r.measurements], falsifier.seeds
+    )
+    broken = {j.bound.metric for j in judgements if not j.holds}
+    return frozenset(j.bound.metric for j in judgements) - broken

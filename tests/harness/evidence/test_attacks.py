@@ -1,0 +1,378 @@
+"""What somebody could do to the evidence of a real project, and that it is found and named.
+
+Bytes that do not match their name, or do not say one thing only, stop every command. The rest
+is for `pv evidence verify`, which a gate does too: what is gone, what was forged whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.harness.conftest import Toy, make_toy
+from tests.harness.evidence.conftest import payload_of, statement_of, with_payload
+
+from pv_harness.digest import digest_bytes
+from pv_harness.evidence.envelope import Envelope, encode_envelope
+from pv_harness.evidence.signing import read_signer, write_key_pair
+from pv_harness.evidence.statement import Removed, RunStatement
+from pv_harness.evidence.store import append_statement, read_statements
+
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="session")
+def signed_template(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """A proven project that trusts one key, all of its evidence signed with it."""
+    toy = make_toy(tmp_path_factory.mktemp("signed") / "toy")
+    for name in ("ci", "mallory"):
+        write_key_pair(toy.root, name)
+    toy.edit(
+        "pyproject.toml", "[tool.pytest", '[tool.pv.keys]\nci = "ci.pub.pem"\n[tool.pytest'
+    )
+    done = toy.pv("run", "--prove", "--jobs", "2", "--sign", "ci.key.pem")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return toy
+
+
+@pytest.fixture
+def signed(signed_template: Toy, tmp_path: Path) -> Toy:
+    """A copy of that project."""
+    shutil.copytree(signed_template.root, tmp_path / "signed")
+    return Toy(tmp_path / "signed")
+
+
+def verify(toy: Toy, *args: str) -> subprocess.CompletedProcess[str]:
+    return toy.pv("evidence", "verify", *args)
+
+
+def history(toy: Toy) -> list[Path]:
+    """The files of the store, oldest first: the run, then the planted changes."""
+    folder = toy.root / "reports" / "evidence"
+    return [folder / f"{s.digest}.intoto.jsonl" for s in read_statements(folder)]
+
+
+def store_again(file: Path, data: bytes) -> Path:
+    """Put other bytes in the place of a statement, under the name that is right for them."""
+    file.unlink()
+    forged = file.with_name(f"{digest_bytes(data)}.intoto.jsonl")
+    forged.write_bytes(data)
+    return forged
+
+
+def forge(file: Path, change: Change, signatures: list[Any] | None = None) -> Path:
+    """Change what a statement says and recompute its digest, as one who knows how would."""
+    data = file.read_bytes()
+    payload = payload_of(data)
+    change(payload)
+    forged = with_payload(data, payload)
+    if signatures is not None:
+        envelope = {**json.loads(forged), "signatures": signatures}
+        forged = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return store_again(file, forged)
+
+
+def own(payload: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = payload["predicate"]["pv"]
+    return found
+
+
+def make_green(payload: dict[str, Any]) -> None:
+    """The number and the verdict that somebody would like better, everywhere they stand."""
+    record = own(payload)["runs"][0]
+    record |= {"verdict": "PASSED", "broken": [], "reason": ""}
+    for measurement in record["measurements"]:
+        measurement["value"] = 5
+    name = record["id"]
+    lists = {"passedTests": [name], "failedTests": [], "warnedTests": []}
+    payload["predicate"] |= {"result": "PASSED", **lists}
+
+
+def assert_named(
+    done: subprocess.CompletedProcess[str], file: Path, kind: str, *words: str
+) -> None:
+    """One finding, on one line that begins with the file; exit code 4."""
+    lines = [line for line in done.stdout.splitlines() if f": {kind}: " in line]
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert len(lines) == 1, done.stdout
+    assert lines[0].startswith(f"reports/evidence/{file.name}: {kind}: ")
+    assert "; " in lines[0], "a remedy"
+    assert all(word in lines[0] for word in words), lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def assert_stops_everything(toy: Toy, file: Path, kind: str, *words: str) -> None:
+    """Also a command that only reads evidence says it, and ends with 4."""
+    assert_named(verify(toy), file, kind, *words)
+    done = toy.pv("scoreboard")
+    assert done.returncode == 4, done.stdout
+    assert f"{file.name}: {kind}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_evidence_that_nobody_touched_is_sound(proven: Toy, signed: Toy) -> None:
+    for toy, args in ((proven, ()), (signed, ("--require-signed",))):
+        done = verify(toy, *args)
+        assert done.returncode == 0, done.stdout
+        assert "no finding in 2 files" in done.stdout
+
+
+# Bytes that are not those that were written.
+
+
+def test_an_edited_number_is_found(proven: Toy) -> None:
+    file = history(proven)[0]
+    data = file.read_bytes()
+    payload = payload_of(data)
+    own(payload)["runs"][0]["measurements"][0]["value"] = 4
+    file.write_bytes(with_payload(data, payload))
+    assert_stops_everything(proven, file, "altered", "its bytes have the digest")
+    assert proven.pv("gate").returncode == 4
+    assert proven.pv("run").returncode == 4
+
+
+@pytest.mark.parametrize("left", [0, 1, 1000])
+def test_a_truncated_file_is_found(proven: Toy, left: int) -> None:
+    file = history(proven)[0]
+    os.truncate(file, left)
+    assert_named(verify(proven), file, "altered")
+
+
+def test_two_statements_that_swapped_names_are_found(proven: Toy) -> None:
+    first, second = history(proven)
+    aside = first.with_suffix(".aside")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    done = verify(proven)
+    assert done.returncode == 4
+    assert done.stdout.count(": altered: ") == 2
+
+
+def test_a_link_a_pipe_and_a_huge_file_are_found(proven: Toy) -> None:
+    file = history(proven)[0]
+    data = file.read_bytes()
+    elsewhere = proven.write("elsewhere", "")
+    elsewhere.write_bytes(data)
+    file.unlink()
+    file.symlink_to(elsewhere)
+    assert_named(verify(proven), file, "unreadable", "is a link")
+    file.unlink()
+    os.mkfifo(file)
+    assert_stops_everything(proven, file, "unreadable", "is a named pipe")
+    file.unlink()
+    with file.open("wb") as stream:
+        stream.truncate(1 << 40)
+    assert_named(verify(proven), file, "unreadable", "larger than 67,108,864 bytes")
+
+
+# Statements that could say different things to different readers.
+
+
+def respell(file: Path, old: bytes, new: bytes) -> Path:
+    """Replace something in the payload's text, whatever becomes of it as JSON."""
+    payload = base64.b64decode(json.loads(file.read_bytes())["payload"])
+    assert payload.count(old) >= 1
+    return store_again(file, encode_envelope(Envelope(payload.replace(old, new, 1))))
+
+
+def test_a_key_that_stands_twice_is_found(proven: Toy) -> None:
+    twice = b'"result":"FAILED","result":"PASSED"'
+    file = respell(history(proven)[1], b'"result":"PASSED"', twice)
+    assert_stops_everything(proven, file, "malformed", "an object gives 'result' twice")
+
+
+def test_text_behind_the_payload_is_found(proven: Toy) -> None:
+    file = history(proven)[1]
+    payload = base64.b64decode(json.loads(file.read_bytes())["payload"])
+    forged = store_again(file, encode_envelope(Envelope(payload + b"{}")))
+    assert_stops_everything(proven, forged, "malformed", "Extra data")
+
+
+def test_another_spelling_of_the_base64_is_found(proven: Toy) -> None:
+    file = history(proven)[1]
+    envelope = json.loads(file.read_bytes())
+    for spelled in (f"{envelope['payload']}\n", f" {envelope['payload']}"):
+        file = store_again(file, json.dumps({**envelope, "payload": spelled}).encode())
+        assert_named(verify(proven), file, "malformed", "the envelope.payload is no base64")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda p: p["subject"][0].update(name="FALSIFY-OTHER-001"),
+            "subject[0].name is 'FALSIFY-OTHER-001', its records say 'FALSIFY-TOY-001'",
+        ),
+        (lambda p: p["subject"][0]["digest"].update(sha256="0" * 64), "its records say"),
+        (lambda p: p["predicate"].update(result="FAILED"), "its records say 'PASSED'"),
+        (lambda p: p["predicate"].update(passedTests=[]), "passedTests is a list of 0"),
+        (
+            lambda p: own(p)["runs"][0].update(id="FALSIFY-OTHER-001"),
+            "holds the claim of 'FALSIFY-TOY-001', the record is about 'FALSIFY-OTHER-001'",
+        ),
+        (lambda p: own(p)["entries"][2].__setitem__(2, "0" * 64), "its records say"),
+        (lambda p: own(p).update(format=99), "format is 99, this pv reads 3"),
+    ],
+    ids=["subject", "fingerprint", "result", "passed", "falsifier", "source", "format"],
+)
+def test_a_statement_that_contradicts_itself_is_found(
+    proven: Toy, change: Change, words: str
+) -> None:
+    file = forge(history(proven)[0], change)
+    done = verify(proven)
+    assert_named(done, file, "malformed", words)
+
+
+# Forgeries that are sound in themselves: the chain, or a signature, shows them.
+
+
+def test_an_edited_number_with_a_new_digest_is_missed_in_the_chain(proven: Toy) -> None:
+    file = history(proven)[0]
+    forge(file, lambda p: own(p)["runs"][0]["measurements"][0].update(samples=1000))
+    assert proven.pv("scoreboard").returncode == 0
+    assert_named(verify(proven), file, "missing", "no note says why")
+
+
+def test_an_edited_newest_statement_is_missed_by_who_knows_the_heads(proven: Toy) -> None:
+    head = next(w for w in verify(proven).stdout.split() if len(w) == 64)
+    file = history(proven)[-1]
+    assert file.name.startswith(head)
+    forge(file, lambda p: own(p)["patches"][0].update(reason="much better"))
+    assert verify(proven).returncode == 0
+    assert_named(verify(proven, "--head", head), file, "missing", "named with --head")
+
+
+def test_an_edited_signed_statement_does_not_verify(signed: Toy) -> None:
+    file = forge(history(signed)[-1], lambda p: own(p)["patches"][0].update(reason="better"))
+    words = "claims the key 'ci' and does not verify"
+    assert_named(verify(signed), file, "signature", words)
+
+
+def test_a_statement_without_its_signature_is_found_where_one_is_asked_for(
+    signed: Toy,
+) -> None:
+    change: Change = lambda p: own(p)["patches"][0].update(reason="better")  # noqa: E731
+    file = forge(history(signed)[-1], change, signatures=[])
+    assert verify(signed).returncode == 0
+    done = verify(signed, "--require-signed")
+    assert_named(done, file, "unsigned", "signed by nobody", "a trusted key is asked for")
+
+
+@pytest.mark.parametrize("name", [None, "mallory"])
+def test_a_forged_append_is_found_where_signatures_are_asked_for(
+    signed: Toy, name: str | None
+) -> None:
+    folder = history(signed)[0].parent
+    signer = None if name is None else read_signer(signed.root / f"{name}.key.pem")
+    digest = append_statement(folder, statement_of("A", at_s=time.time() - 60), signer)
+    file = folder / f"{digest}.intoto.jsonl"
+    words = "signed by nobody" if name is None else "signed by keys that are not trusted"
+    assert_named(verify(signed, "--require-signed"), file, "unsigned", words)
+
+
+def test_a_forged_note_of_a_removal_is_found_where_signatures_are_asked_for(
+    signed: Toy,
+) -> None:
+    first = history(signed)[0]
+    removed = (Removed(first.name.partition(".")[0], "old", 1, 0),)
+    note = RunStatement((), {}, (), (), time.time(), "0", removed=removed)
+    first.unlink()
+    digest = append_statement(first.parent, note)
+    done = verify(signed, "--require-signed")
+    assert_named(done, first.with_name(f"{digest}.intoto.jsonl"), "unsigned")
+
+
+# Evidence that is gone, or of another time or place.
+
+
+def break_and_mend(toy: Toy) -> Path:
+    """Have a red run stored, mend the subject, and run again; the file of the red run."""
+    known = set(toy.evidence())
+    toy.edit("src/toy/cli.py", "print(add(", "print(1 + add(")
+    assert toy.pv("run").returncode == 1
+    (red,) = set(toy.evidence()) - known
+    toy.edit("src/toy/cli.py", "print(1 + add(", "print(add(")
+    assert toy.pv("run", "--again").returncode == 0
+    return red
+
+
+def test_a_deleted_red_run_is_missed(proven: Toy) -> None:
+    red = break_and_mend(proven)
+    assert verify(proven).returncode == 0
+    red.unlink()
+    assert_named(verify(proven), red, "missing", "refers to it, it is gone")
+
+
+def test_a_red_run_that_was_turned_green_is_missed(proven: Toy) -> None:
+    red = break_and_mend(proven)
+    forge(red, make_green)
+    assert_named(verify(proven), red, "missing")
+
+
+def test_a_red_record_can_not_be_cut_out_of_its_run(proven: Toy) -> None:
+    def cut(payload: dict[str, Any]) -> None:
+        lists: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+        payload["predicate"] |= {"result": "PASSED", **lists}
+        payload["subject"] = []
+        own(payload)["runs"] = []
+
+    file = history(proven)[0]
+    forged = forge(file, cut)
+    done = verify(proven)
+    assert_named(
+        done, forged, "incomplete", "no record of 'FALSIFY-TOY-001', which was planned"
+    )
+    assert_named(done, file, "missing")
+    forged = forge(forged, lambda p: own(p).update(planned=[]))
+    assert_named(verify(proven), file, "missing")
+
+
+def test_a_record_that_nobody_planned_is_found(proven: Toy) -> None:
+    file = forge(history(proven)[1], lambda p: own(p).update(planned=[]))
+    words = "a record of 'FALSIFY-TOY-001', which was not planned"
+    assert_named(verify(proven), file, "incomplete", words)
+
+
+def test_replayed_evidence_is_stale_after_a_source_change(proven: Toy, toy: Toy) -> None:
+    toy.edit("src/toy/math.py", "def add", "ZERO = 0\n\n\ndef add")
+    shutil.copytree(proven.root / "reports", toy.root / "reports")
+    assert verify(toy).returncode == 0, "the evidence itself is sound"
+    for verb in ("scoreboard", "gate"):
+        done = toy.pv(verb)
+        assert done.returncode == 3
+        assert "STALE" in done.stdout
+        assert "src/toy/math.py" in done.stdout
+
+
+def test_a_clock_in_the_future_is_found(proven: Toy) -> None:
+    folder = history(proven)[0].parent
+    digest = append_statement(folder, statement_of("A", at_s=time.time() + 3600))
+    file = folder / f"{digest}.intoto.jsonl"
+    assert_named(verify(proven), file, "clock", "in the future", "300 s are allowed for")
+
+
+def test_a_record_of_before_its_run_is_found(proven: Toy) -> None:
+    file = forge(history(proven)[1], lambda p: own(p)["patches"][0].update(finished=1.0))
+    assert_named(verify(proven), file, "clock", "finished before the run began")
+
+
+def test_evidence_moved_to_an_earlier_time_is_found(proven: Toy) -> None:
+    def backdate(payload: dict[str, Any]) -> None:
+        own(payload)["started"] = 1000.0
+        for patch in own(payload)["patches"]:
+            patch["finished"] = 1000.0
+
+    file = forge(history(proven)[1], backdate)
+    assert_named(verify(proven), file, "clock", "before", "which it refers to")
