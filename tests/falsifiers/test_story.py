@@ -89,5 +89,5 @@ def test_an_unwired_flag_is_partial_and_a_wired_one_integration(tree: Tree) -> N
         "trainer/pv_trainer/training.py", "LOSS_WINDOW: Final = 100", "LOSS_WINDOW: Final = 99"
     )
     assert tree.status() == (
-        "STALE(was INTEGRATION, because trainer/pv_trainer/training.py changed)"
+        "STALE(was INTEGRATION, because trainer/pv_trainer/training.py changed: module level)"
     )

@@ -121,9 +121,14 @@ def clean_environment() -> dict[str, str]:
     """The variables of this process, without those that change what a check does.
 
     Options for pytest could leave checks out, and an optimised Python drops their assertions.
+    Where pv itself was started by a worker of pytest-xdist, its own pytest is no such worker.
     """
     dropped = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
-    return {name: value for name, value in os.environ.items() if name not in dropped}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in dropped and not name.startswith("PYTEST_XDIST_")
+    }
 
 
 def _kill_and_reap(process: subprocess.Popen[str] | ForkedCommand) -> None:
