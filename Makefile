@@ -1,5 +1,5 @@
 # Two commands, each complete on a machine that has only Python and make:
-#   make run    validate, build the embedded default, run every check, prove every planted defect, print the scoreboard
+#   make run    validate, build the embedded default, run every check, prove every planted defect, print the scoreboard, gate
 #   make test   the test suite
 # Also: make lint, make clean.
 
@@ -20,9 +20,10 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 run: $(STAMP)
-	$(BIN)/pv validate contracts
+	$(BIN)/pv validate contracts pv-policy.yaml
 	$(BIN)/apr embedded
 	$(BIN)/pv run --prove --jobs 2
+	$(BIN)/pv gate --policy merge
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2

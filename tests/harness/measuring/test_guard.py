@@ -85,14 +85,20 @@ def test_an_owner_that_ends_kills_nobody_by_itself() -> None:
         wait_for_the_end(child)
 
 
+def _reapers_of(folder: Path) -> list[int]:
+    return [
+        int(p.name)
+        for p in Path("/proc").iterdir()
+        if p.name.isdecimal() and _command_of(p).endswith(f"reaper.py\0{folder}\0")
+    ]
+
+
 def test_the_folder_is_removed_also_if_the_reaper_was_killed(tmp_path: Path) -> None:
     with guarded_folder("pv-test-guard-") as folder:
         (folder / "something").write_text("x")
-        reapers = [
-            int(p.name)
-            for p in Path("/proc").iterdir()
-            if p.name.isdecimal() and _command_of(p).endswith(f"reaper.py\0{folder}\0")
-        ]
+        deadline = time.monotonic() + 20
+        while not (reapers := _reapers_of(folder)) and time.monotonic() < deadline:
+            os.sched_yield()
         assert len(reapers) == 1
         os.kill(reapers[0], signal.SIGKILL)
     assert not folder.exists()
