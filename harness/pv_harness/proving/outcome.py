@@ -69,23 +69,18 @@ def classify_defect(
     for record in records:
         if expect in broken_metrics(falsifier, [record]):
             return Answer(PatchOutcome.KILLED, record.reason)
-    for record in (r for r in records if r.outcome is Outcome.FAILED):
-        broken = ", ".join(broken_metrics(falsifier, [record])) or "an assertion"
-        reason = f"red because of {broken}, not {expect}: {record.reason}"
+    together = _broken_together(falsifier, records)
+    if expect in together:
+        return Answer(PatchOutcome.KILLED, together[expect])
+    reds = [
+        (", ".join(broken_metrics(falsifier, [record])) or "an assertion", record.reason)
+        for record in records
+        if record.outcome is Outcome.FAILED
+    ]
+    for cause, said in (*reds, *together.items()):
+        reason = f"red because of {cause}, not {expect}: {said}"
         return Answer(PatchOutcome.KILLED_FOR_ANOTHER_REASON, reason)
-    for reason, timed_out in lost:
-        return Answer(
-            PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH, reason
-        )
-    for record in (r for r in records if r.outcome is Outcome.ERROR):
-        timed_out = getattr(record, "timed_out", False)
-        return Answer(
-            PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH, record.reason
-        )
-    for record in records:
-        if record.outcome in {Outcome.SKIPPED, Outcome.BLOCKED}:
-            return Answer(PatchOutcome.SURVIVED, f"the check was skipped: {record.reason}")
-    return Answer(PatchOutcome.SURVIVED, "every bound check stayed green")
+    return _broken_or_green(records, lost)
 
 
 def accept_as_kill(defect: Defect, answer: Answer) -> Answer:
@@ -94,6 +89,30 @@ def accept_as_kill(defect: Defect, answer: Answer) -> Answer:
         return answer
     reason = f"{answer.outcome.value}, which the contract accepts: {answer.reason}"
     return replace(answer, outcome=PatchOutcome.KILLED, reason=reason)
+
+
+def _broken_or_green(
+    records: Sequence[CheckRecord], lost: Sequence[tuple[str, bool]]
+) -> Answer:
+    """The answer where no bound broke and no assertion failed."""
+    errors = [(r.reason, r.timed_out) for r in records if r.outcome is Outcome.ERROR]
+    for reason, timed_out in (*lost, *errors):
+        outcome = PatchOutcome.TIMEOUT if timed_out else PatchOutcome.KILLED_BY_CRASH
+        return Answer(outcome, reason)
+    for record in records:
+        if record.outcome in {Outcome.SKIPPED, Outcome.BLOCKED}:
+            return Answer(PatchOutcome.SURVIVED, f"the check was skipped: {record.reason}")
+    return Answer(PatchOutcome.SURVIVED, "every bound check stayed green")
+
+
+def _broken_together(falsifier: Falsifier, records: Sequence[CheckRecord]) -> dict[str, str]:
+    """Metric -> the judgement that breaks its bound, all records taken together.
+
+    A rule over several seeds is broken by what all of them gave, and by no record alone.
+    """
+    measurements = [m for r in records for m in r.measurements]
+    judgements, _ = judge(falsifier.bounds, measurements, falsifier.seeds)
+    return {j.bound.metric: str(j) for j in judgements if not j.holds}
 
 
 def held_metrics(falsifier: Falsifier, records: Sequence[CheckRecord]) -> frozenset[str]:

@@ -348,6 +348,29 @@ def test_a_claim_over_seeds_is_judged_by_its_rule(
         assert "measured with seeds 0, 2, 7" in shown
 
 
+def test_a_planted_defect_is_killed_by_the_mean_over_the_seeds(toy: Toy) -> None:
+    rule = "seeds: {values: [0, 1, 2], rule: t-test, confidence: 0.95}"
+    toy.edit(
+        "contracts/toy-v1.yaml",
+        "bounds: {sum: {eq: 5}}",
+        f"{rule}\n  bounds: {{sum: {{lt: 6}}}}",
+    )
+    toy.edit("contracts/toy-v1.yaml", 'replace: "a - b"', 'replace: "a + 9 * b"')
+    toy.write(
+        "checks/test_toy.py",
+        "import pytest\n\nfrom toy.math import add\n\n\n"
+        "@pytest.mark.falsifies('FALSIFY-TOY-001')\n"
+        "def test_x(measure, seed):\n"
+        "    measure('sum', add(2, 3) + (seed - 1) / 10)\n",
+    )
+    done = toy.pv("run", "--prove")
+    # One of the values of off-by-one, 5.9, is below the threshold; their mean is not.
+    assert "2 of 2 declared defects killed" in done.stdout
+    shown = " ".join(toy.pv("explain", ID).stdout.split())
+    assert "off-by-one KILLED" in shown
+    assert "swapped GREEN" in shown
+
+
 def test_a_check_that_ignores_the_seeds_is_an_error(toy: Toy) -> None:
     toy.edit(
         "contracts/toy-v1.yaml",
