@@ -142,20 +142,24 @@ def _moves(old: Snapshot, new: Snapshot) -> Iterator[Move]:
 def _advice(
     old: Snapshot, new: Snapshot, changes: tuple[Change, ...]
 ) -> Iterator[VersionAdvice]:
+    own: dict[str, list[Change]] = {}
+    for change in changes:
+        for seen in _as_seen_by_contracts(change):
+            own.setdefault(seen.contract, []).append(seen)
     for name, heading in new.contracts.items():
         before = old.contracts.get(name)
-        own = tuple(c for change in changes if (c := _as_seen_by(name, change)) is not None)
-        if before is not None and own:
-            yield advise(name, before.version, heading.version, own)
+        if before is not None and name in own:
+            yield advise(name, before.version, heading.version, tuple(own[name]))
 
 
-def _as_seen_by(contract: str, change: Change) -> Change | None:
-    """The change as this contract's readers meet it; None if it is not theirs.
+def _as_seen_by_contracts(change: Change) -> Iterator[Change]:
+    """The change as the readers of each contract that it concerns meet it.
 
     A falsifier that went to another contract is gone for those of the first, new for the other.
     """
     found = change.difference
-    if found.part is Part.CONTRACT and contract in {found.old, found.new}:
-        effect = Effect.REMOVED if contract == found.old else Effect.ADDED
-        return replace(change, contract=contract, difference=replace(found, effect=effect))
-    return change if change.contract == contract else None
+    if found.part is not Part.CONTRACT:
+        yield change
+        return
+    for contract, effect in ((found.old, Effect.REMOVED), (found.new, Effect.ADDED)):
+        yield replace(change, contract=contract, difference=replace(found, effect=effect))

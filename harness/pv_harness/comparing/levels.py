@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 def compare_levels(old: Sequence[LevelRule], new: Sequence[LevelRule]) -> Iterator[Difference]:
     """The ceiling, then every condition, at the lowest level where it is not as it was."""
+    # Equality alone would take a threshold of 1 for one of true.
+    if tuple(old) == tuple(new) and repr(old) == repr(new):
+        return
     ceilings = (old[-1].level, new[-1].level)
     found: list[Difference] = []
     if ceilings[0] is not ceilings[1]:

@@ -288,6 +288,15 @@ def test_true_and_one_are_two_things() -> None:
     assert effects(compare_claim(old, new), Part.BOUND) == {Effect.MOVED}
 
 
+def test_true_and_one_are_two_things_at_a_level_too() -> None:
+    def at_level(threshold: bool | int) -> Falsifier:  # noqa: FBT001
+        asked = (Bound("sum", Comparator.EQ, threshold),)
+        return replace(BASE, levels=(LevelRule(Level.PARTIAL, measurements=asked),))
+
+    found = compare_claim(at_level(threshold=True), at_level(threshold=1))
+    assert effects(found, Part.LEVEL) == {Effect.MOVED}
+
+
 LARGE = 10**400
 
 
@@ -418,6 +427,42 @@ def test_a_rule_over_means_is_another_claim_than_a_rule_over_values() -> None:
     new = replace(BASE, seeds=Seeds((0, 1, 2), SeedRule.T_TEST, 0.95))
     assert effects(compare_claim(old, new), Part.SEEDS) == {Effect.MOVED}
     assert effects(compare_claim(BASE, new), Part.SEEDS) == {Effect.MOVED}
+
+
+@pytest.mark.parametrize(
+    ("values", "confidence", "effect"),
+    [
+        ((0, 1), 0.95, Effect.LOOSENED),
+        ((0, 1, 2), 0.9, Effect.LOOSENED),
+        ((0, 1, 2, 3), 0.95, Effect.TIGHTENED),
+        ((0, 1, 2), 0.99, Effect.TIGHTENED),
+        ((0, 1, 3), 0.95, Effect.MOVED),
+        ((0, 1, 2, 3), 0.9, Effect.MOVED),
+        ((2, 1, 0), 0.95, Effect.CHANGED),
+    ],
+)
+def test_fewer_seeds_and_less_confidence_are_loosened(
+    values: tuple[int, ...], confidence: float, effect: Effect
+) -> None:
+    old = replace(BASE, seeds=Seeds((0, 1, 2), SeedRule.T_TEST, 0.95))
+    new = replace(BASE, seeds=Seeds(values, SeedRule.T_TEST, confidence))
+    assert effects(compare_claim(old, new), Part.SEEDS) == {effect}
+    assert effects(compare_claim(new, old), Part.SEEDS) == {effect.mirrored}
+
+
+def test_what_a_defect_may_do_instead_is_compared_as_a_set() -> None:
+    def accepting(*outcomes: str) -> Falsifier:
+        return replace(BASE, defects=(replace(BASE.defects[0], accept=outcomes),))
+
+    none, crash, hang = accepting(), accepting("KILLED_BY_CRASH"), accepting("TIMEOUT")
+    assert effects(compare_claim(none, crash), Part.DEFECT) == {Effect.LOOSENED}
+    assert effects(compare_claim(crash, none), Part.DEFECT) == {Effect.TIGHTENED}
+    assert effects(compare_claim(crash, hang), Part.DEFECT) == {Effect.MOVED}
+
+
+def test_modules_in_another_order_are_changed_only() -> None:
+    old, new = replace(BASE, covers=("m", "n")), replace(BASE, covers=("n", "m"))
+    assert effects(compare_claim(old, new), Part.COVERS) == {Effect.CHANGED}
 
 
 def test_planted_defects_that_change_are_told_by_name() -> None:
