@@ -71,7 +71,8 @@ def render_line(phase: Phase, now_s: float, width: int) -> str:
     if phase.not_green:
         parts.append(f"{phase.not_green} not green")
     left_s = phase.seconds_left(now_s)
-    left = f", about {_clock(left_s)} left" if left_s is not None else ""
+    # What takes longer than at the last time is promised for no moment.
+    left = f", about {_clock(left_s)} left" if left_s is not None and left_s >= 1 else ""
     parts.append(f"{_clock(now_s - phase.started_s)}{left}")
     if phase.running:
         names = ", ".join(_short(name) for name in sorted(phase.running))
@@ -121,11 +122,11 @@ class Reporter:
     def plan(self, phase: str, count: int) -> None:
         """Begin a phase of `count` results."""
         with self._lock:
-            self._end_phase()
+            if self._phase.name:
+                self._end_phase()
             # What is expected of it, if anything, was said just before.
-            fresh = self._phase if not self._phase.name else Phase()
-            fresh.name, fresh.planned, fresh.started_s = phase, count, self._clock()
-            self._phase = fresh
+            begun = self._phase
+            begun.name, begun.planned, begun.started_s = phase, count, self._clock()
         if not self._live:
             self._say(f"{phase}: {count}")
         elif self._ticker is None:

@@ -20,7 +20,7 @@ from pv_harness.measuring.forked import start_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pv_harness.measuring.forked import ForkedCommand
+    from pv_harness.measuring.forked_process import ForkedCommand
 
 _REAP_S = 2.0
 

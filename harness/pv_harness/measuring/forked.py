@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import os
 import resource
-import selectors
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.digest import digest_of
-from pv_harness.errors import InfrastructureError
+from pv_harness.measuring.forked_process import (
+    ForkedCommand,
+    ForkedProcess,
+    Pipes,
+    read_answer,
+)
 
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 TEMPLATES_VARIABLE = "PV_TEMPLATES"
 _OWN_PREFIXES = ("PV_", "PYTEST_")
 _PATIENCE_S = 10.0
+_POLL_S = 0.02
 _LIMITS = (
     resource.RLIMIT_AS,
     resource.RLIMIT_CORE,
@@ -40,145 +44,6 @@ _LIMITS = (
 )
 
 
-class ForkedProcess:
-    """A process of a template, with the part of Popen's face that its starters use."""
-
-    def __init__(self, connection: socket.socket, args: Sequence[str], pid: int) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
-        self._args = list(args)
-        self._connection = connection
-        self.lost = False
-
-    def wait(self, timeout: float | None = None) -> int:
-        """The exit code, once there is one.
-
-        Raises:
-            subprocess.TimeoutExpired: the process is still running.
-        """
-        if self.returncode is None:
-            self._connection.settimeout(timeout)
-            try:
-                answer = _read_answer(self._connection)
-            except (TimeoutError, BlockingIOError):
-                raise subprocess.TimeoutExpired(self._args, timeout or 0.0) from None
-            self._connection.close()
-            # Without an answer the template has died, and nobody knows how the process ended.
-            self.lost = "returncode" not in answer
-            self.returncode = int(answer.get("returncode", -9))
-        return self.returncode
-
-
-class ForkedCommand:
-    """A forked process whose standard streams are pipes."""
-
-    def __init__(self, process: ForkedProcess, args: Sequence[str], pipes: _Pipes) -> None:
-        self._process = process
-        self._args = list(args)
-        self._pipes = pipes
-        self._output: dict[int, bytearray] = {
-            pipes.stdout: bytearray(),
-            pipes.stderr: bytearray(),
-        }
-
-    @property
-    def pid(self) -> int:
-        """The process, and the group that it leads."""
-        return self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit code, once `communicate` has seen it."""
-        return self._process.returncode
-
-    def communicate(
-        self, stdin: str | None = None, timeout: float | None = None
-    ) -> tuple[str, str]:
-        """Everything that the process says on both streams until it has ended.
-
-        Raises:
-            subprocess.TimeoutExpired: it has not ended; what it said is kept for the next call.
-            InfrastructureError: its template has died.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        self._exchange(stdin, deadline, timeout)
-        left = None if deadline is None else max(0.001, deadline - time.monotonic())
-        self._process.wait(left)
-        if self._process.lost:
-            raise InfrastructureError(f"{self._args[0]}: the template that forked it has died")
-        stdout, stderr = (
-            bytes(self._output[s]) for s in (self._pipes.stdout, self._pipes.stderr)
-        )
-        return _as_text(stdout), _as_text(stderr)
-
-    def _exchange(
-        self, stdin: str | None, deadline: float | None, timeout: float | None
-    ) -> None:
-        waiting = memoryview((stdin or "").encode())
-        with selectors.DefaultSelector() as selector:
-            for stream in self._pipes.readable:
-                selector.register(stream, selectors.EVENT_READ)
-            if self._pipes.stdin is not None:
-                os.set_blocking(self._pipes.stdin, False)
-                selector.register(self._pipes.stdin, selectors.EVENT_WRITE)
-            while selector.get_map():
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise subprocess.TimeoutExpired(self._args, timeout or 0.0)
-                for key, _events in selector.select(left):
-                    if key.fd == self._pipes.stdin:
-                        waiting = self._write(waiting)
-                        if not waiting:
-                            selector.unregister(key.fd)
-                            self._pipes.close_stdin()
-                    else:
-                        part = os.read(key.fd, 1 << 16)
-                        self._output[key.fd] += part
-                        if not part:
-                            selector.unregister(key.fd)
-                            self._pipes.close(key.fd)
-
-    def _write(self, waiting: memoryview) -> memoryview:
-        assert self._pipes.stdin is not None
-        try:
-            return waiting[os.write(self._pipes.stdin, waiting) :]
-        except BrokenPipeError:  # it reads no further: that is its own affair
-            return waiting[:0]
-
-
-class _Pipes:
-    """Our ends of a command's streams; `theirs` are for the template."""
-
-    def __init__(self, *, with_stdin: bool) -> None:
-        self.stdin: int | None = None
-        if with_stdin:
-            reading, self.stdin = os.pipe()
-        else:
-            reading = os.open(os.devnull, os.O_RDONLY)
-        self.stdout, their_out = os.pipe()
-        self.stderr, their_err = os.pipe()
-        self.theirs = [reading, their_out, their_err]
-        self.readable = {self.stdout, self.stderr}
-
-    def close(self, stream: int) -> None:
-        os.close(stream)
-        self.readable.discard(stream)
-
-    def close_stdin(self) -> None:
-        if self.stdin is not None:
-            os.close(self.stdin)
-            self.stdin = None
-
-    def close_theirs(self) -> None:
-        for stream in self.theirs:
-            os.close(stream)
-
-    def close_ours(self) -> None:
-        for stream in tuple(self.readable):
-            self.close(stream)
-        self.close_stdin()
-
-
 def start_command(
     words: Sequence[str], *, cwd: Path | None, environment: Mapping[str, str], stdin: bool
 ) -> ForkedCommand | None:
@@ -186,7 +51,7 @@ def start_command(
     folder = os.environ.get(TEMPLATES_VARIABLE)
     if folder is None:
         return None
-    pipes = _Pipes(with_stdin=stdin)
+    pipes = Pipes(with_stdin=stdin)
     try:
         process = start_forked(
             Path(folder), words, cwd=cwd, environment=environment, streams=pipes.theirs
@@ -215,9 +80,10 @@ def start_forked(
     if program is None:
         return None
     key = start_up_key(environment)
-    connection = _connect(folder / f"{key}.sock")
+    connection = _connect(folder, key)
+    if connection is None and _wish_for(folder, key, environment):
+        connection = _connect(folder, key)
     if connection is None:
-        _wish_for(folder, key, environment)
         return None
     request = {
         **program,
@@ -231,7 +97,7 @@ def start_forked(
     try:
         socket.send_fds(connection, [len(data).to_bytes(8, "big")], list(streams))
         connection.sendall(data)
-        answer = _read_answer(connection)
+        answer = read_answer(connection)
     except OSError:
         answer = {}
     if "pid" not in answer:
@@ -308,7 +174,8 @@ def _first_line_of(script: Path) -> str | None:
     return os.fsdecode(line[2:].strip())
 
 
-def _connect(path: Path) -> socket.socket | None:
+def _connect(folder: Path, key: str) -> socket.socket | None:
+    path = folder / f"{key}.sock"
     if not path.exists():
         return None
     connection = socket.socket(socket.AF_UNIX)
@@ -321,41 +188,31 @@ def _connect(path: Path) -> socket.socket | None:
     return connection
 
 
-def _wish_for(folder: Path, key: str, environment: Mapping[str, str]) -> None:
-    """Ask for a template, from the second time on: variables that differ each time get none."""
-    seen = folder / f"{key}.seen"
+def _wish_for(folder: Path, key: str, environment: Mapping[str, str]) -> bool:
+    """Ask for a template and wait for it; False if there will be none.
+
+    That is so the first time: variables that differ each time are not worth one.
+    """
+    ready, gone = folder / f"{key}.sock", folder / f"{key}.gone"
+    if ready.exists():
+        return False  # it is there, and doesn't answer
     try:
-        seen.touch(exist_ok=False)
-    except OSError:
+        (folder / f"{key}.seen").touch(exist_ok=False)
+    except FileExistsError:
         wish = folder / f"{key}.wish"
-        temporary = folder / f"{key}.{os.getpid()}.tmp"
-        try:
-            if not wish.exists():
-                temporary.write_text(json.dumps(start_up_variables(environment)))
-                temporary.replace(wish)
-        except OSError as error:
-            raise InfrastructureError(f"{wish}: can't be written: {error}") from error
-
-
-def _read_answer(connection: socket.socket) -> dict[str, Any]:
-    """The next line of the template; empty if it has died."""
-    line = b""
-    while not line.endswith(b"\n"):
-        # Byte by byte: what follows belongs to the next answer.
-        part = connection.recv(1)
-        if not part:
-            return {}
-        line += part
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+        if not wish.exists():
+            temporary = folder / f"{key}.{os.getpid()}.tmp"
+            temporary.write_text(json.dumps(start_up_variables(environment)))
+            temporary.replace(wish)
+        # It imports what the command would import: to wait costs no more than to go alone.
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (ready.exists() or gone.exists() or time.monotonic() > deadline):
+            time.sleep(_POLL_S)
+        return ready.exists()
+    return False
 
 
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _as_text(data: bytes) -> str:
-    text = data.decode("utf-8", "replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")

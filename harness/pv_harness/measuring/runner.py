@@ -12,7 +12,7 @@ from pv_harness.evidence.records import RunRecord, Verdict
 from pv_harness.fingerprint.manifest import build_manifest, find_changes
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.measuring.child import Launch, Measured, run_checks
-from pv_harness.measuring.devices import visible_devices, workers_with_a_device
+from pv_harness.measuring.devices import visible_devices
 from pv_harness.measuring.environment import count_gpus, describe_environment, find_devices
 from pv_harness.measuring.guard import guarded_folder
 from pv_harness.measuring.plan import (
@@ -22,6 +22,7 @@ from pv_harness.measuring.plan import (
     relocate,
     watched_entries,
 )
+from pv_harness.measuring.sharing import share_out
 from pv_harness.measuring.uncovered import uncovered_files
 from pv_harness.measuring.verdict import broken_metrics, decide, records_of
 
@@ -136,9 +137,8 @@ def measure_falsifiers(
     with guarded_folder("pv-run-") as folder:
         for number in range(1, attempts.repeat + attempts.retries + 1):
             listener.attempt(number, pending)
-            record_dir = folder / f"records-{number}"
-            record_dir.mkdir()
-            round_records = _measure_once(bench, pending, root, record_dir, jobs, listener)
+            place = folder / f"records-{number}"
+            round_records = _measure_once(bench, pending, root, place, jobs, listener)
             records += [replace(r, attempt=number) for r in round_records]
             if number >= attempts.repeat:
                 red = {r.falsifier_id for r in round_records if r.verdict in _RETRIED}
@@ -152,7 +152,7 @@ def _measure_once(
     bench: Workbench,
     bound: Sequence[Falsifier],
     root: Path,
-    record_dir: Path,
+    place: Path,
     jobs: int,
     listener: Listener,
 ) -> tuple[RunRecord, ...]:
@@ -160,60 +160,23 @@ def _measure_once(
     devices = find_devices()
     before = static_manifests(bench, bound, bench.tree(root))
     runnable = [f for f in bound if blocked_by(f, devices) is None]
-    launch = Launch(
-        bench.plan(root, record_dir),
-        jobs=jobs,
-        timeouts_s=check_timeouts(bench),
-        environment={} if root == bench.project.root else NO_BYTECODE,
-        on_running=listener.running,
-    )
     measured = Measured()
     gpus = visible_devices(os.environ, count_gpus())
-    for share in share_out(runnable, jobs, gpus):
-        shared = replace(
-            launch, jobs=share.jobs, plan=replace(launch.plan, devices=share.devices)
+    for number, share in enumerate(share_out(runnable, jobs, gpus), 1):
+        # What a crash leaves behind in one share is no business of the next.
+        record_dir = place.with_name(f"{place.name}-{number}")
+        record_dir.mkdir()
+        launch = Launch(
+            replace(bench.plan(root, record_dir), devices=share.devices),
+            jobs=share.jobs,
+            timeouts_s=check_timeouts(bench),
+            environment={} if root == bench.project.root else NO_BYTECODE,
+            on_running=listener.running,
         )
-        part = run_checks(nodes_of(bench, share.falsifiers), shared, listener.record)
+        part = run_checks(nodes_of(bench, share.falsifiers), launch, listener.record)
         measured.records |= part.records
         measured.lost |= part.lost
     return collect_records(bench, bound, measured, bench.tree(root), before, started_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Falsifiers whose checks run side by side, the number of workers, and their GPUs."""
-
-    falsifiers: tuple[Falsifier, ...]
-    jobs: int
-    devices: tuple[str, ...] | None
-
-
-def share_out(
-    falsifiers: Sequence[Falsifier], jobs: int, gpus: tuple[str, ...]
-) -> tuple[Share, ...]:
-    """How a run is divided so that no two workers use one GPU; empty shares are left out.
-
-    A single worker sees every GPU. Of several, those that run claims about a GPU get one each,
-    and no more run than there are GPUs; the other claims run on all workers, which see none.
-    """
-    if jobs == 1 or not gpus:
-        everything = (Share(tuple(falsifiers), jobs, None),)
-        return tuple(share for share in everything if share.falsifiers)
-    on_gpu = tuple(f for f in falsifiers if _asks_for_gpu(f))
-    others = tuple(f for f in falsifiers if not _asks_for_gpu(f))
-    workers = workers_with_a_device(gpus, jobs)
-    shares = (
-        # One worker runs without xdist, and sees what it would see alone.
-        Share(on_gpu, workers, gpus[:workers] if workers > 1 else None),
-        Share(others, jobs, ()),
-    )
-    return tuple(share for share in shares if share.falsifiers)
-
-
-def _asks_for_gpu(falsifier: Falsifier) -> bool:
-    return falsifier.requires == "cuda" or any(
-        rule.device == "cuda" for rule in falsifier.levels
-    )
 
 
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}

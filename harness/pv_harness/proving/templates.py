@@ -153,3 +153,8 @@ class Templates:
                 granted.add(wish)
                 with contextlib.suppress(OSError, ValueError):
                     self._ensure(wish.stem, json.loads(wish.read_text()), wait=False)
+            for wish in granted:
+                process = self._started.get(wish.stem)
+                if process is None or process.poll() is not None:
+                    # Nobody need wait for it any longer.
+                    wish.with_suffix(".gone").touch()

@@ -90,6 +90,19 @@ def test_on_a_terminal_only_what_is_not_green_stays() -> None:
     ]
 
 
+def test_what_is_expected_of_a_phase_is_said_before_it_begins() -> None:
+    stream = Terminal()
+    with Reporter(stream, clock=lambda: 0.0) as reporter:
+        reporter.expect({"a": 30.0, "b": 50.0}, 2)
+        reporter.plan("checks", 2)
+        reporter.check(passed("b", Outcome.ERROR))
+        reporter.plan("planted changes", 1)
+        reporter.check(passed("c", Outcome.ERROR))
+    lines = [line.split("\r\033[K") for line in stream.getvalue().split("\n")]
+    assert "checks 1/2 · 1 not green · 0s, about 15s left" in lines[1]
+    assert "planted changes 1/1 · 1 not green · 0s" in lines[3]
+
+
 def test_elsewhere_each_result_is_a_line() -> None:
     stream = io.StringIO()
     patch = PatchRecord("FALSIFY-A-001", "minus", "d", PatchOutcome.KILLED, Manifest(()))

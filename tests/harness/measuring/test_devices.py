@@ -19,7 +19,7 @@ from pv_harness.measuring.devices import (
     visible_devices,
     workers_with_a_device,
 )
-from pv_harness.measuring.runner import share_out
+from pv_harness.measuring.sharing import share_out
 
 
 HARNESS = Path(__file__).resolve().parents[3] / "harness"
