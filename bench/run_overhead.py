@@ -13,18 +13,15 @@ Run: python bench/run_overhead.py [--project DIR] [--jobs N] [--rounds N] [ID...
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plain_pytest import plain_command, plain_environment
 from pv_harness.contracts.selection import select_falsifiers
-from pv_harness.measuring.devices import available_cores, threads_per_worker
-from pv_harness.measuring.inputs import prepare_inputs
-from pv_harness.measuring.runner import Workbench, needed_inputs, nodes_of
+from pv_harness.measuring.runner import Workbench, nodes_of
 from pv_harness.project import load_project
 from pv_harness.proving.scratch import copy_project
 from pv_harness.workflow.declared import read_declared
@@ -68,33 +65,11 @@ def make_contenders(declared: Declared, names: tuple[str, ...], jobs: int) -> li
         for f in select_falsifiers(declared.contracts, names)
         if f.requires is None and f.seeds is None and declared.checks.get(f.id)
     ]
-    inputs = prepare_inputs(project, needed_inputs(selected))
     nodes = nodes_of(Workbench(project, declared.contracts, declared.checks), selected)
-    paths = {
-        n: {part: str(path) for part, path in parts.items()} for n, parts in inputs.items()
-    }
-    roots = [str(root) for root in project.import_roots]
-    inherited = os.environ.get("PYTHONPATH")
-    environment = {
-        "PYTHONPATH": os.pathsep.join([*roots, str(HERE), *([inherited] if inherited else [])]),
-        "OMP_NUM_THREADS": str(threads_per_worker(available_cores(), jobs)),
-        "PV_BENCH_INPUTS": json.dumps(paths),
-    }
+    environment = plain_environment(project, selected, jobs)
     ids = [falsifier.id for falsifier in selected]
     parallel = ["-n", str(jobs), "--dist", "loadscope"] if jobs > 1 else []
-    plain = [
-        *(
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "--assert=plain",
-            "--rootdir",
-            str(project.root),
-        ),
-        *("-p", "no:pv", "-p", "plain_fixtures", "-p", "no:cacheprovider"),
-        *("-p", "no:hypothesispytest", *parallel, *nodes),
-    ]
+    plain = plain_command(project.root, nodes, *parallel)
     again = [*PV, *ids, "--jobs", str(jobs)]
     return [
         Contender(
