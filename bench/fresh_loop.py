@@ -1,8 +1,9 @@
 """Plant each declared change in turn, and run the bound checks in a fresh pytest.
 
-The simplest thing that answers the question of `pv prove`, and what it is measured beside: no
-fork, no early end, no record, no control of why a check failed. Prints how many changes turned
-a check red.
+The simplest thing that answers the question of `pv prove`, and what it is measured beside: the
+checks of each falsifier run once on untouched files, then once per change; no fork, no early
+end, no record. Since the contract judges and the loop does not know it, it can't tell a killed
+change from one that survived: it prints what it ran, and how often pytest failed by itself.
 
 Run: python bench/fresh_loop.py --project COPY [--jobs N] [ID...]
 """
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -39,9 +41,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One declared change, and the checks that are to notice it."""
+    """One declared change, and the checks that are to notice it; without a patch, nothing."""
 
-    patch: Patch
+    patch: Patch | None
     nodes: tuple[str, ...]
 
 
@@ -54,7 +56,7 @@ def main() -> None:
     args = parser.parse_args()
     declared = read_declared(load_project(args.project))
     selected = plantable(declared, tuple(args.names))
-    changes = declared_changes(declared, selected)
+    changes = [*untouched(declared, selected), *declared_changes(declared, selected)]
     environment = plain_environment(declared.project, selected, args.jobs)
     with tempfile.TemporaryDirectory(prefix="pv-bench-") as folder:
         free: SimpleQueue[Path] = SimpleQueue()
@@ -64,14 +66,15 @@ def main() -> None:
         def try_change(change: Change) -> bool:
             copy = free.get()
             try:
-                with planted(copy, change.patch):
+                planting = planted(copy, change.patch) if change.patch else nullcontext()
+                with planting:
                     return is_red(declared.project, change, copy, environment)
             finally:
                 free.put(copy)
 
         with ThreadPoolExecutor(args.jobs) as pool:
             red = sum(pool.map(try_change, changes))
-    print(f"{red} of {len(changes)} turned a check red")
+    print(f"{len(changes)} runs of pytest, {red} failed by themselves")
 
 
 def plantable(declared: Declared, names: tuple[str, ...]) -> list[Falsifier]:
@@ -81,6 +84,12 @@ def plantable(declared: Declared, names: tuple[str, ...]) -> list[Falsifier]:
         for f in select_falsifiers(declared.contracts, names)
         if f.requires is None and declared.checks.get(f.id)
     ]
+
+
+def untouched(declared: Declared, falsifiers: Sequence[Falsifier]) -> list[Change]:
+    """The run before planting that every proof begins with."""
+    bench = Workbench(declared.project, declared.contracts, declared.checks)
+    return [Change(None, tuple(nodes_of(bench, [falsifier]))) for falsifier in falsifiers]
 
 
 def declared_changes(declared: Declared, falsifiers: Sequence[Falsifier]) -> list[Change]:

@@ -1,9 +1,10 @@
 """`pv prove` beside the same work in fresh processes: wall seconds per planted change.
 
 `fresh_loop` plants every declared change and runs the bound checks in a new pytest, with as
-many workers. With `--cosmic-ray PROGRAM`, cosmic-ray mutates the file of the first declared
-defect and runs the checks of its falsifier, a few mutants long; it has one worker. What a change
-costs depends on its checks, so compare it with the loop's row on the same falsifier.
+many workers. Both begin with a run of every check on untouched files; how much of ours that
+is, `pv run --again` shows. With `--cosmic-ray PROGRAM`, cosmic-ray mutates the file of the
+first declared defect and runs the checks of its falsifier, a few mutants long, with one worker.
+What a change costs depends on its checks: compare it with the loop's row on that falsifier.
 
 It works on a copy of the project, so that no evidence of a benchmark is stored. There is one
 round: it is minutes long.
@@ -103,6 +104,11 @@ def compare(
     rows = [
         Row("pv prove", count, run([*PV, "prove", *ids, *workers], root)),
         Row("pv prove, nothing changed", count, run([*PV, "prove", *ids, *workers], root)),
+        Row(
+            "only the run on untouched files",
+            count,
+            run([*PV, "run", *ids, *workers, "--again"], root),
+        ),
         Row("a fresh pytest per change", count, run([*loop, *ids], root)),
     ]
     if cosmic_ray is not None:

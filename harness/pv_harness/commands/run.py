@@ -148,10 +148,10 @@ def show_board(declared: Declared, selected: Sequence[Falsifier]) -> ExitCode:
     from pv_harness.workflow.waiving import waive_board
 
     project, now_s = declared.project, time.time()
-    derived = read_board(declared)
-    write_reports(project, waive_board(derived, project, now_s), now_s)
+    whole = waive_board(read_board(declared), project, now_s)
+    write_reports(project, whole, now_s)
     wanted = {falsifier.id for falsifier in selected}
-    board = Scoreboard(tuple(row for row in derived.rows if row.falsifier.id in wanted))
+    board = Scoreboard(tuple(row for row in whole.rows if row.falsifier.id in wanted))
     print_board(board)
     print(f"written: {project.relative(project.reports)}/scoreboard.md, .json, index.html")
     return board.exit_code

@@ -242,8 +242,10 @@ def test_an_unused_waiver_is_exit_2_with_its_line(proven: Toy) -> None:
 def test_waived_checks_still_run(proven: Toy) -> None:
     with_waiver(proven).edit("src/toy/cli.py", "print(add(", "print(1 + add(")
     done = proven.pv("run")
-    assert done.returncode == 1
     assert "measured 1 of 1" in done.stdout
+    assert f"WAIVED(until {day(30)})" in done.stdout
+    assert "FAILED(sum)" in done.stdout
+    assert done.returncode == 2
     assert proven.pv("gate", "--policy", "merge").returncode == 2  # nothing else was judged
 
 
