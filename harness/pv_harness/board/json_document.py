@@ -93,6 +93,16 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "version": contract.version,
         "title": contract.title,
         "path": str(contract.path),
+        "equations": [
+            {
+                "name": name,
+                "formula": equation["formula"],
+                "domain": equation.get("domain", ""),
+                "codomain": equation.get("codomain", ""),
+                "invariants": list(equation.get("invariants", ())),
+            }
+            for name, equation in contract.equations.items()
+        ],
     }
 
 

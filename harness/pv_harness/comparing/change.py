@@ -58,6 +58,7 @@ class Part(Enum):
     PREDICTION = "prediction"
     IF_FAILS = "if_fails"
     TITLE = "title"
+    EQUATION = "equation"
 
 
 @dataclass(frozen=True, slots=True)

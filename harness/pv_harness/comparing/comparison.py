@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_harness.comparing.change import Change, Difference, Effect, Part
 from pv_harness.comparing.claims import compare_claims
+from pv_harness.comparing.equations import compare_equations
 from pv_harness.comparing.snapshot import read_snapshot
 from pv_harness.comparing.standing import Course, Move, find_course, rank
 from pv_harness.comparing.versions import VersionAdvice, advise
@@ -106,6 +107,9 @@ def _changes(old: Snapshot, new: Snapshot) -> Iterator[Change]:
         if before is not None and before.title != heading.title:
             difference = Difference(Part.TITLE, Effect.REWORDED, before.title, heading.title)
             yield Change(name, "", difference)
+        if before is not None:
+            for found in compare_equations(before.equations, heading.equations):
+                yield Change(name, "", found)
     for claim in old.claims.values():
         if claim.id not in new.claims:
             gone = Difference(Part.FALSIFIER, Effect.REMOVED, claim.rule, "")

@@ -6,7 +6,7 @@ A document may come from a file that somebody sent: everything that is read from
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.contracts.contract import Bound, Comparator, Level, LevelRule, SeedRule, Seeds
@@ -81,12 +81,23 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Equation:
+    """The texts of one equation; empty where the contract has none."""
+
+    formula: str
+    domain: str = ""
+    codomain: str = ""
+    invariants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Heading:
     """A contract without its falsifiers."""
 
     id: str
     version: str
     title: str
+    equations: Mapping[str, Equation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,21 @@ def _heading(item: Field) -> Heading:
         raise EvidenceError(
             f"{version.place} is {show(version.value)}, it should be a version such as 1.0.0"
         )
-    return Heading(item["id"].text(), version.text(), item["title"].text())
+    return Heading(
+        item["id"].text(),
+        version.text(),
+        item["title"].text(),
+        dict(_equation(entry) for entry in _optional(item, "equations", []).items()),
+    )
+
+
+def _equation(item: Field) -> tuple[str, Equation]:
+    return item["name"].text(), Equation(
+        item["formula"].text(),
+        item["domain"].text(),
+        item["codomain"].text(),
+        _texts(item["invariants"]),
+    )
 
 
 def _claim(item: Field) -> Claim:

@@ -81,6 +81,14 @@ def test_a_loosened_bound_is_called_so(history: Toy) -> None:
     assert history.pv("diff", "main").returncode == 0
 
 
+def test_a_rewritten_equation_shows(history: Toy) -> None:
+    equation = "equations: {sum: {formula: a + b}}\nfalsifiers:\n"
+    history.edit("contracts/toy-v1.yaml", "falsifiers:\n", equation)
+    done = history.pv("diff", "HEAD", "--fail-on", "any")
+    assert done.returncode == 1
+    assert "    equation sum formula added: a + b\n" in done.stdout
+
+
 def test_the_evidence_decides_how_a_revision_stands(history: Toy) -> None:
     history.edit("src/toy/math.py", "def add(a, b)", "def add(a, b=0)")
     commit(history)

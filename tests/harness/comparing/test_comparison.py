@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from pv_harness.comparing.change import Effect
 from pv_harness.comparing.comparison import Comparison, compare_documents
 from pv_harness.comparing.json_document import render_json
 from pv_harness.comparing.markdown import render_markdown
@@ -171,6 +172,46 @@ def test_another_title_is_reworded(scoreboard: Make) -> None:
     new["contracts"][0]["title"] = "u"
     (change,) = compare_documents(old, new).changes
     assert (change.subject, str(change.difference)) == ("x-v1", "title: t → u")
+
+
+def test_each_text_of_an_equation_that_differs_is_reworded(scoreboard: Make) -> None:
+    old = scoreboard({A: "PARTIAL"})
+    old["contracts"][0]["equations"] = [
+        equation("loss", invariants=["never below 0", "counts tokens"]),
+        equation("gone"),
+    ]
+    new = copy.deepcopy(old)
+    new["contracts"][0]["equations"] = [
+        equation("loss", formula="sum", domain="tokens", invariants=["counts tokens", "finite"])
+    ]
+    found = compare_documents(old, new)
+    assert [str(change.difference) for change in found.changes] == [
+        "equation loss formula: mean → sum",
+        "equation loss domain added: tokens",
+        "equation loss invariant removed: never below 0",
+        "equation loss invariant added: finite",
+        "equation gone formula removed: mean",
+    ]
+    assert {change.effect for change in found.changes} == {Effect.REWORDED}
+    assert compare_documents(old, old).is_empty
+
+
+def test_the_order_of_invariants_says_nothing(scoreboard: Make) -> None:
+    old, new = scoreboard({A: "PARTIAL"}), scoreboard({A: "PARTIAL"})
+    old["contracts"][0]["equations"] = [equation("loss", invariants=["a", "b"])]
+    new["contracts"][0]["equations"] = [equation("loss", invariants=["b", "a"])]
+    assert compare_documents(old, new).is_empty
+
+
+def equation(name: str, **texts: object) -> dict[str, object]:
+    return {
+        "name": name,
+        "formula": "mean",
+        "domain": "",
+        "codomain": "",
+        "invariants": [],
+        **texts,
+    }
 
 
 def long_comparison(scoreboard: Make) -> Comparison:
