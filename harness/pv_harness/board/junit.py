@@ -3,7 +3,8 @@
 Readers know pass, failure, error and skipped. A suite is free of failures and errors exactly
 where `pv scoreboard` would end with 0, so that a dashboard and an exit code never disagree:
 refuted and vacuous claims are failures; a stale, missing or broken one is an error, since
-nothing is known of it; only what can't be judged here, or is waived, is skipped.
+nothing is known of it; only what can't be judged here, or is waived, is skipped. Where every
+case is skipped, one more is an error: nothing was judged.
 
 Source: the elements and attributes that pytest's and Jenkins' junit-10.xsd agree on.
 """
@@ -23,6 +24,7 @@ from pv_harness.board.phrases import (
     show_potency,
     tone_of,
 )
+from pv_harness.exit_code import ExitCode
 
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ def render_junit(
     root = Element("testsuites", name="pv")
     for contract, rows in board.by_contract():
         root.append(_suite(contract, rows, now_s, lines or {}))
+    red = any(suite.get(name) != "0" for suite in root for name in ("failures", "errors"))
+    if board.exit_code is not ExitCode.SATISFIED and not red:
+        root.append(_nothing_judged(now_s))
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     indent(root)
@@ -78,10 +83,31 @@ def _suite(
         errors=str(outcomes.count("error")),
         skipped=str(outcomes.count("skipped")),
         time=f"{sum(_seconds(row) for row in rows):.3f}",
-        timestamp=datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        timestamp=_timestamp(now_s),
     )
     suite.extend(_case(row, lines.get(row.falsifier.id)) for row in rows)
     return suite
+
+
+def _nothing_judged(now_s: float) -> Element:
+    """A suite of one error, so that skipped cases alone are no pass."""
+    suite = Element(
+        "testsuite",
+        name="pv",
+        tests="1",
+        failures="0",
+        errors="1",
+        skipped="0",
+        time="0.000",
+        timestamp=_timestamp(now_s),
+    )
+    case = SubElement(suite, "testcase", classname="pv", name="nothing judged", time="0.000")
+    SubElement(case, "error", message="no counted falsifier was judged", type="NOTHING_JUDGED")
+    return suite
+
+
+def _timestamp(now_s: float) -> str:
+    return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _case(row: Row, line: int | None) -> Element:

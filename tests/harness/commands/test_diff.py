@@ -86,7 +86,7 @@ def test_a_rewritten_equation_shows(history: Toy) -> None:
     history.edit("contracts/toy-v1.yaml", "falsifiers:\n", equation)
     done = history.pv("diff", "HEAD", "--fail-on", "any")
     assert done.returncode == 1
-    assert "    equation sum formula added: a + b\n" in done.stdout
+    assert "    equation sum formula: + a + b\n" in done.stdout
 
 
 def test_the_evidence_decides_how_a_revision_stands(history: Toy) -> None:
