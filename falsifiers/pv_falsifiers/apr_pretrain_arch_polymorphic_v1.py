@@ -28,8 +28,7 @@ from pv_trainer.config import SHAPES, ModelConfig, parameter_count, tensor_shape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pv_falsifiers.pretrain_command import Cli, Measure
-    from pv_harness.measuring.command import CompletedCommand
+    from pv_harness.fixtures import Cli, CompletedCommand, Measure
 
     Run = tuple[CompletedCommand, dict[str, Any]]
 

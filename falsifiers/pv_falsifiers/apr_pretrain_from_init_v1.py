@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from pv_falsifiers.apr_bytes import Array
     from pv_falsifiers.live_pair import LivePair, LiveRun
-    from pv_falsifiers.tiny import Bench, Cli, Measure, RecordSeries
+    from pv_falsifiers.tiny import Bench
+    from pv_harness.fixtures import Cli, Measure, RecordSeries
 
 GIVEN: Final = "Some/Model.apr"
 COUNTED_STEPS: Final = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_falsifiers.live_pair import LivePair, LiveRun
-    from pv_falsifiers.tiny import Cli, Measure, RecordSeries
+    from pv_harness.fixtures import Cli, Measure, RecordSeries
 
 ARCHITECTURE: Final = (
     *("architecture", "hf_architecture", "hf_model_type", "vocab_size", "hidden_size"),

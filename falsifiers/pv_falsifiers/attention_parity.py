@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pv_falsifiers.pretrain_command import Measure
+    from pv_harness.fixtures import Measure
 
 HEAD_DIM: Final = 8
 VOCABULARY: Final = 61

@@ -10,11 +10,9 @@ from pv_falsifiers import live_pair as live, tiny
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
     from pv_falsifiers.live_pair import LivePair, LiveRun
-    from pv_falsifiers.tiny import Bench, Cli
+    from pv_falsifiers.tiny import Bench
+    from pv_harness.fixtures import Cli, Inputs
 
 UPDATES = 500
 """The budget of the live runs."""
@@ -33,7 +31,7 @@ def scratch_bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def live_pair(inputs: Callable[[str], Mapping[str, Path]]) -> LivePair:
+def live_pair(inputs: Inputs) -> LivePair:
     """The embedded checkpoint, and text that it has not seen."""
     return live.open_pair(inputs("embedded"))
 

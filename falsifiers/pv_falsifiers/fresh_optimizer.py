@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pv_falsifiers.apr_bytes import Array
-    from pv_falsifiers.tiny import Measure
+    from pv_harness.fixtures import Measure
 
 
 def measure_state(measure: Measure) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_falsifiers.apr_bytes import Array
-    from pv_falsifiers.tiny import Cli, RecordSeries
+    from pv_harness.fixtures import Cli, RecordSeries
 
 SEQ_LENGTH: Final = 32
 BATCH_SIZE: Final = 4

@@ -14,13 +14,10 @@ from pv_trainer.preflight import PretrainOptions, preflight
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from pv_harness.measuring.command import CompletedCommand
-
-    Cli = Callable[..., CompletedCommand]
-    Measure = Callable[..., None]
+    from pv_harness.fixtures import Cli, CompletedCommand, Measure
 
 # One update over a few tokens; a model with random weights starts above the finetune bound.
 BRIEF: Final = (

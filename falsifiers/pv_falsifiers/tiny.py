@@ -12,15 +12,11 @@ from pv_falsifiers.architectures import Shape
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pv_falsifiers.apr_bytes import Array
-    from pv_harness.measuring.command import CompletedCommand
-
-    Cli = Callable[..., CompletedCommand]
-    Measure = Callable[..., None]
-    RecordSeries = Callable[..., None]
+    from pv_harness.fixtures import Cli, Measure
 
 SHAPE: Final = Shape()
 NO_UPDATES: Final = (

@@ -18,7 +18,14 @@ def ended(returncode: int, stdout: str) -> CompletedCommand:
 
 def measured(done: CompletedCommand, run_dir: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    pretrain_command.measure_refusal(values.__setitem__, done, run_dir)
+
+    def measure(
+        metric: str, value: Any, unit: str | None = None, samples: int | None = None
+    ) -> None:
+        assert (unit, samples) == (None, None)
+        values[metric] = value
+
+    pretrain_command.measure_refusal(measure, done, run_dir)
     return values
 
 
