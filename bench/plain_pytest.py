@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.measuring.devices import available_cores, threads_per_worker
 from pv_harness.measuring.inputs import prepare_inputs
-from pv_harness.measuring.runner import needed_inputs
+from pv_harness.measuring.workbench import needed_inputs
 
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from plain_pytest import plain_command, plain_environment
 from pv_harness.contracts.selection import select_falsifiers
-from pv_harness.measuring.runner import Workbench, nodes_of
+from pv_harness.measuring.workbench import Workbench, nodes_of
 from pv_harness.project import load_project
 from pv_harness.proving.scratch import copy_project
 from pv_harness.workflow.declared import read_declared

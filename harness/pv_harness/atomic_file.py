@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 
@@ -19,6 +18,8 @@ def write_atomically(target: Path, data: bytes) -> None:
     Raises:
         OSError: the folder can't be written; then nothing is left behind.
     """
+    import tempfile  # noqa: PLC0415 - 5 ms that only who writes need pay
+
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

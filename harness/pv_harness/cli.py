@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pv_harness.exit_code import ExitCode
-
 _EXIT_CODES = """\
 exit codes:
   0  satisfied, with something judged
@@ -26,6 +24,8 @@ exit codes:
   2  cannot judge: usage, invalid contract or policy, nothing to judge
   3  unknown: missing, stale or incomplete evidence, which running may cure
   4  infrastructure: a crash, unreadable or altered evidence
+  130  interrupted, by Ctrl-C or a signal
+  141  nobody reads the output any more
 """
 
 
@@ -38,9 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"pv {__version__}")
         return 0
-    args = make_parser(words).parse_args(words)
-    _prepare_process()
+    parser = make_parser(words)
+    if not words:
+        parser.print_help(sys.stderr)
+        print("\npv: name a VERB", file=sys.stderr)
+        return 2
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        # Not parser.error(), which shows the usage of pv instead of the verb's.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
+        _prepare_process()
         code = int(args.run(args))
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -49,24 +57,55 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             raise
-        return int(_tell(error))
+        return _tell(error)
     return code
 
 
 def _prepare_process() -> None:
-    """Let signals end us as Ctrl-C does, and let no character stop us from printing."""
+    """Let signals end us as Ctrl-C does, and let no character stop us from printing.
+
+    Raises:
+        InfrastructureError: standard output is closed.
+    """
+    import gc
     import io
     import signal
 
+    from pv_harness.plain_characters import HANDLER, register_handler
+
+    # A command keeps nearly all that it reads until it ends: of a large project a third of the
+    # time went into looking for garbage among it.
+    gc.set_threshold(1_000_000)
+    _open_streams()
+    register_handler()
     for name in ("SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=HANDLER)
+
+
+def _open_streams() -> None:
+    """Have descriptors 0 to 2 taken, so that no file of ours is what a child writes to."""
+    import os
+
+    from pv_harness.errors import InfrastructureError
+
+    for wanted in range(3):
+        try:
+            os.fstat(wanted)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stdout is None:
+        raise InfrastructureError(
+            "standard output is closed; where nobody is to read it, send it to /dev/null"
+        )
 
 
 def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The command line of pv: all verbs, and the options of those that `words` name."""
+    """The command line of pv: the verb that `words` begin with, and its options; or all."""
     import argparse
     import importlib
     from pathlib import Path
@@ -77,17 +116,23 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         "the scoreboard is derived from evidence.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"pv {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for name, text in VERBS.items():
+    # Each parser costs half a millisecond, and a verb's own needs none but itself.
+    first = words[0] if words else ""
+    named = {first: VERBS[first]} if first in VERBS else VERBS
+    for name, text in named.items():
         verb = verbs.add_parser(
             name,
             help=text,
             description=text,
             epilog=_EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
+        verb.set_defaults(parser=verb)
         verb.add_argument(
             "--root", type=Path, metavar="DIR", help="the project (default: here)"
         )
@@ -103,30 +148,64 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(error: Exception) -> ExitCode:
+def _tell(error: Exception) -> int:
     """Print an error for people, and choose the exit code that it means."""
+    import io
+
+    if isinstance(error, BrokenPipeError):
+        import signal
+
+        # The reader of our output has gone: nobody is left to tell, not at exit either.
+        sys.stdout = io.StringIO()
+        # As a shell reports a command that SIGPIPE ended: neither a pass nor a defect.
+        return 128 + signal.SIGPIPE
+    text, code = _explain(error)
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = io.StringIO()  # full as well: at exit it would be tried again
+    return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What people are told of an error, and its exit code."""
     from pv_harness.errors import ContractError, PvError
     from pv_harness.exit_code import ExitCode
 
     if isinstance(error, ContractError):
         count = len(error.problems)
         noun = "problem" if count == 1 else "problems"
-        print(error, file=sys.stderr)
-        print(f"pv: {count} {noun}; nothing was judged", file=sys.stderr)
-        return error.exit_code
+        return f"{error}\npv: {count} {noun}; nothing was judged", error.exit_code
     if isinstance(error, PvError):
-        print(f"pv: {error}", file=sys.stderr)
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone: nobody is left to tell, not at exit either.
-        import io
-
-        sys.stdout = io.StringIO()
-        return ExitCode.INFRASTRUCTURE
+        return f"pv: {error}", error.exit_code
+    if isinstance(error, OSError):
+        explained = _explain_surroundings(error)
+        if explained is not None:
+            return explained
     what = f"{type(error).__name__}: {error}"
-    print(f"pv: a defect of pv itself, or of this machine: {what}", file=sys.stderr)
-    print("pv: --debug shows where; nothing more was judged", file=sys.stderr)
-    return ExitCode.INFRASTRUCTURE
+    text = f"pv: a defect of pv itself, or of this machine: {what}\n"
+    return f"{text}pv: --debug shows where; nothing more was judged", ExitCode.INFRASTRUCTURE
+
+
+def _explain_surroundings(error: OSError) -> tuple[str, int] | None:
+    """What to say of an error of the system that comes from where we were started."""
+    import errno
+    import io
+    import os
+
+    from pv_harness.exit_code import ExitCode
+
+    # Files are written by functions that say which: what has no name is what we print to.
+    if error.filename is None and error.errno in {errno.ENOSPC, errno.EIO, errno.EBADF}:
+        sys.stdout = io.StringIO()  # at exit it would be tried again
+        why = os.strerror(error.errno).lower()
+        return f"pv: standard output can't be written: {why}", ExitCode.INFRASTRUCTURE
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
+    except OSError:
+        text = "the current folder is gone; change to one that is there, or into it again"
+        return f"pv: {text}", ExitCode.CANNOT_JUDGE
+    return None
 
 
 if __name__ == "__main__":

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
+
+from pv_harness.regular_file import open_regular
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
 _BLOCK_BYTES = 1 << 20
 
 
@@ -20,10 +26,7 @@ def canonical_json(value: Any) -> bytes:
         ValueError: the value holds a NaN or an infinity.
         TypeError: the value holds something that JSON has no form for.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
-    return text.encode("ascii")
+    return _CANONICAL.encode(value).encode("ascii")
 
 
 def digest_of(value: Any) -> str:
@@ -37,13 +40,18 @@ def digest_bytes(data: bytes) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex, read in blocks of 1 MiB.
+    """SHA-256 of a regular file's bytes, in hex, read in blocks of 1 MiB.
+
+    As many bytes are read as it has when it is opened: what lies below /proc says that it has
+    none, and reading on might never end.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: the file can't be read, or is no regular file.
     """
     state = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
+    with open_regular(path) as (descriptor, facts):
+        rest = facts.st_size
+        while rest and (block := os.read(descriptor, min(rest, _BLOCK_BYTES))):
             state.update(block)
+            rest -= len(block)
     return state.hexdigest()

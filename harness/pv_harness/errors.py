@@ -5,6 +5,7 @@
     ├── ContractError         an invalid contract; holds its problems      exit 2
     ├── EvidenceError         unreadable or altered evidence               exit 4
     └── InfrastructureError   a crash, a full disk, a child that vanished  exit 4
+        └── StatementTooLargeError   more than any reader would take
 
 A refuted claim is not an error: it is a verdict (`pv_harness.judging.status`).
 """
@@ -53,3 +54,7 @@ class EvidenceError(PvError):
 
 class InfrastructureError(PvError):
     """Something around the check broke, so that nothing is known about the claim."""
+
+
+class StatementTooLargeError(InfrastructureError):
+    """The records don't fit into one statement; nothing of it was stored."""

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_harness.errors import PvError
+from pv_harness.measuring.blame import subject_place
 from pv_harness.measuring.command import CommandTimeoutError
 from pv_harness.measuring.devices import VISIBLE, Slot
+from pv_harness.measuring.forked import take_templates
 from pv_harness.measuring.plan import PLAN_VARIABLE, read_plan
 from pv_harness.measuring.record import write_collected
 from pv_harness.measuring.session import CheckSession, Reached
@@ -42,6 +44,7 @@ MARKER = "falsifies"
 _SESSION = pytest.StashKey[CheckSession]()
 _OWN_PLAN = pytest.StashKey[bool]()
 _SLOT = pytest.StashKey[Slot]()
+_COLLECTED = pytest.StashKey[list[pytest.Item]]()
 _WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
 _NO_ASYNC = "async def functions are not natively supported"
 """How pytest begins to say that a check was not run at all, though it calls that a failure."""
@@ -52,6 +55,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Take the plan of a runner if there is one, before any code of the project runs."""
     file = os.environ.get(PLAN_VARIABLE)
     if file:
+        take_templates()
         plan = read_plan(Path(file))
         if plan.devices is not None and _WORKER_VARIABLE in os.environ:
             _take_device(early_config, plan)
@@ -78,15 +82,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", values, ids=names, scope="session")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take in one item at once: the project's own hooks can leave any out later."""
+    item.config.stash.setdefault(_COLLECTED, []).append(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> Generator[None, object, object]:
     """Note what was collected before anything is deselected, so that what is left out shows.
 
     Where checks run without a runner, make the plan from the project's contracts.
     """
+    items = config.stash.get(_COLLECTED, [])
     checks = [item.nodeid for item in items if falsifier_of(item)]
     if checks:
         write_collected(_session_of(config).plan.record_dir, checks)
+    return (yield)
 
 
 def falsifier_of(item: pytest.Item | pytest.Collector) -> str | None:
@@ -138,12 +149,15 @@ def pytest_runtest_makereport(
     session = item.config.stash.get(_SESSION, None)
     if session is None or session.current is None:
         return report
-    refuted = call.excinfo is not None and call.excinfo.errisinstance(
+    text = _text_of(report, call)
+    asserted = call.excinfo is not None and call.excinfo.errisinstance(
         (AssertionError, pytest.fail.Exception)
     )
-    text = _text_of(report, call)
-    if text.startswith(f"Failed: {_NO_ASYNC}"):
-        refuted = False
+    trace = call.excinfo.tb if call.excinfo is not None and asserted else None
+    place = subject_place(trace, item.path, session.plan)
+    if place is not None:
+        text = f"{place}: an assertion of the subject, not of the check, failed: {text}"
+    refuted = asserted and place is None and not text.startswith(f"Failed: {_NO_ASYNC}")
     if report.when == "call":
         broken = session.current.broken_bounds()
         verdict = "\n".join(f"[{session.current.falsifier_id}] {j}" for j in broken)
@@ -161,7 +175,7 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the scoreboard after a plain pytest run."""
     if config.stash.get(_OWN_PLAN, False):
-        from pv_harness.measuring.plain_session import render_own_scoreboard  # noqa: PLC0415
+        from pv_harness.workflow.plain_session import render_own_scoreboard  # noqa: PLC0415
 
         session = config.stash[_SESSION]
         width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest has no public name for it
@@ -284,7 +298,7 @@ def _take_device(config: pytest.Config, plan: Plan) -> None:
 def _session_of(config: pytest.Config) -> CheckSession:
     """The session of this process; without a runner its plan is made from the contracts."""
     if _SESSION not in config.stash:
-        from pv_harness.measuring.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
+        from pv_harness.workflow.plain_session import make_own_plan  # noqa: PLC0415 - plain pytest only
 
         config.stash[_OWN_PLAN] = True
         folder = Path(tempfile.mkdtemp(prefix="pv-records-"))

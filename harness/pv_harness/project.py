@@ -7,6 +7,7 @@ need no configuration at all.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +79,15 @@ class Project:
     def relative(self, path: Path) -> str:
         """A path as pv prints and stores it: relative to the root where it lies below it."""
         try:
-            return path.resolve().relative_to(self.root).as_posix()
+            return _resolved(path).relative_to(self.root).as_posix()
         except ValueError:
             return path.as_posix()
+
+
+def _resolved(path: Path) -> Path:
+    """The path without links; one that is a link to itself stays what it is."""
+    # Before Python 3.13 Path.resolve raises RuntimeError for such a link.
+    return Path(os.path.realpath(path))  # noqa: TID251
 
 
 def find_root(start: Path) -> Path:
@@ -119,6 +126,15 @@ def load_project(root: Path) -> Project:
         preload=("pytest", *table.words("preload", ())),
         policy=root / table.path("policy", "pv-policy.yaml"),
         keys={name: root / path for name, path in table.named_paths("keys").items()},
+    )
+
+
+def no_contracts(project: Project) -> UsageError:
+    """The error which says that there is nothing to judge, and how a project begins."""
+    where = ", ".join(map(project.relative, project.contracts))
+    return UsageError(
+        f"{where}: no contract to judge; `pv init` makes a first one, and --root DIR names "
+        "a project that is elsewhere"
     )
 
 
@@ -190,7 +206,7 @@ class _Table:
         return tuple(value)
 
     def paths(self, name: str, root: Path, default: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple((root / item).resolve() for item in self.words(name, default))
+        return tuple(_resolved(root / item) for item in self.words(name, default))
 
     def path(self, name: str, default: str) -> str:
         value = self.value.get(name, default)

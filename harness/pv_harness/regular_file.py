@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _KINDS = {
@@ -19,33 +21,65 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
 }
 # A pipe without a writer would block open() itself. Windows has neither flag, nor such pipes.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class FileTooLargeError(OSError):
     """A file of more bytes than its reader allows."""
 
 
+class FileChangedError(OSError):
+    """A file that somebody wrote to while it was read: its bytes may be of two versions."""
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file is there; False for any name that no file can have.
+
+    `Path.is_file` raises where a name is too long.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
 def read_regular(path: Path, limit_bytes: int) -> bytes:
     """The bytes of the regular file at `path`, at most `limit_bytes` of them.
+
+    Raises:
+        FileTooLargeError: the file is longer than `limit_bytes`.
+        FileChangedError: its size or its time was another after reading than before.
+        OSError: the file is missing, unreadable, or not a regular file.
+    """
+    with open_regular(path) as (descriptor, before):
+        data = _read_at_most(descriptor, limit_bytes)
+        after = os.fstat(descriptor)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise FileChangedError(errno.EAGAIN, "changed while it was read; try again")
+        return data
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    """A descriptor to read the regular file at `path` with, and what the system says of it.
 
     The kind of the file is taken from the open descriptor, so that nothing can be swapped in
     between the check and the read.
 
     Raises:
-        FileTooLargeError: the file is longer than `limit_bytes`.
         OSError: the file is missing, unreadable, or not a regular file.
     """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(path, OPEN_FLAGS)
     except ValueError as error:
         raise OSError(errno.EINVAL, f"not a file name: {error}") from error
     try:
-        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        facts = os.fstat(descriptor)
+        kind = stat.S_IFMT(facts.st_mode)
         if kind != stat.S_IFREG:
             what = _KINDS.get(kind, "not a regular file")
             raise OSError(errno.EINVAL, f"is {what}, it should be a regular file")
-        return _read_at_most(descriptor, limit_bytes)
+        yield descriptor, facts
     finally:
         os.close(descriptor)
 

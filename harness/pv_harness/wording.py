@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+HOLDS = " holds what "
+"""How a message begins that a file holds what a defect would plant: the reason of a failure."""
 _MAX_WIDTH = 60
+_MAX_GUESSED = 200
+"""A longer name is no typing error, and guessing is slow."""
+MAX_GUESSES = 20
+"""The same of a file with more unknown names than this."""
 
 
 def show(value: object) -> str:
@@ -36,6 +42,23 @@ def printable(name: str) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things: `1 statement`, `2 statements`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: one that is alike, capitals aside, or none."""
+    if len(name) > _MAX_GUESSED:
+        return None
+    import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+
+    folded = {other.casefold(): other for other in sorted(known, reverse=True)}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[found[0]] if found else None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """How a message about an unknown name ends: `; did you mean 'x'?`, or not at all."""
+    near = nearest(name, known)
+    return f"; did you mean {show(near)}?" if near is not None else ""
 
 
 def falsifier_id(entry: object) -> str | None:

@@ -49,11 +49,16 @@ def test_the_readme_names_every_verb_of_pv() -> None:
     assert missing == []
 
 
-def test_the_readme_has_the_two_commands_before_anything_else_to_type() -> None:
-    first = README.index("```")
-    assert (
-        README[first:].splitlines()[1:3]
-        == [line for line in README.splitlines() if line.startswith("make ")][:2]
-    )
+def test_the_readme_names_every_document() -> None:
+    missing = [p.name for p in (ROOT / "docs").glob("*.md") if f"(docs/{p.name})" not in README]
+    assert missing == []
+
+
+def test_the_readme_has_the_two_commands_before_anything_else_to_type_here() -> None:
+    here = README.partition("## This repository")[2]
+    assert [line.split()[:2] for line in here.partition("```\n")[2].splitlines()[:2]] == [
+        ["make", "run"],
+        ["make", "test"],
+    ]
     assert "make run" in README
     assert "make test" in README

@@ -91,9 +91,8 @@ def test_another_bound_check_makes_it_stale(proven: Toy) -> None:
 def test_a_refuted_claim_is_denied(toy: Toy) -> None:
     toy.edit("src/toy/math.py", "a + b", "a +  b + 1")
     done = toy.pv("run", "--prove")
-    assert done.returncode == 2  # the anchors of its defects are gone: not a valid contract
-    assert "PV" in done.stderr
-    assert toy.evidence() == []
+    assert done.returncode == 1  # the anchors of its defects are gone too: they are VOID
+    assert "FAILED" in done.stdout
     toy.edit("src/toy/math.py", "a +  b + 1", "a + b")
     toy.edit("src/toy/cli.py", "print(add(", "print(1 + add(")
     done = toy.pv("run", "--prove")
@@ -395,3 +394,51 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
+
+
+def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A command line of the shell, in which `pv` is the one under test."""
+    script = f'pv() {{ "{sys.executable}" -m pv_harness "$@"; }}\n{line}\n'
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("pv validate contracts >&-", 4, "pv: standard output is closed; where nobody is to"),
+        (
+            "pv validate contracts > /dev/full",
+            4,
+            "pv: standard output can't be written: no space left on device\n",
+        ),
+        ("PYTHONUNBUFFERED=1 pv validate contracts > /dev/full", 4, "can't be written: no sp"),
+        ("pv validate contracts > /dev/full 2> /dev/full", 4, ""),
+        ("pv validate contracts >&- 2>&-", 4, ""),
+        ("pv validate contracts 2>&- > /dev/null", 0, ""),
+        ("pv validate contracts 0>&- > /dev/null", 0, ""),
+        ("mkdir gone; cd gone; rmdir ../gone; pv scoreboard", 2, "pv: the current folder is g"),
+        ("mkdir gone; cd gone; rmdir ../gone; pv init", 2, "pv: the current folder is gone; "),
+    ],
+)
+def test_where_it_is_started_is_no_defect_of_pv(
+    toy: Toy, line: str, code: int, said: str
+) -> None:
+    done = shell(toy.root, line)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "a defect of pv" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == bool(said)
+
+
+def test_no_file_becomes_the_output_of_what_is_started(toy: Toy) -> None:
+    done = shell(toy.root, "pv run 0>&- 2>&- > /dev/null; pv evidence verify")
+    assert done.returncode == 0, done.stdout + done.stderr

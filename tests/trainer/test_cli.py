@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,35 @@ def test_what_reads_no_tensor_imports_no_torch(line: str) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "embedded",
+        "pretrain --init x --dataset y",
+        "inspect model.safetensors",
+        "tokenize train --input . --output out.json --vocab-size 300",
+    ],
+)
+def test_without_its_extra_it_names_the_extra(line: str, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "text.txt").write_text("some text\n")
+    code = (
+        "import sys; from pv_trainer.cli import main;"
+        "sys.modules.update(dict.fromkeys(['torch', 'numpy', 'safetensors', 'tokenizers']));"
+        f"sys.exit(main({line.split()!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    found = re.fullmatch(
+        r"apr: \[APR-CLI-001\] apr needs the extra trainer: there is no (\w+) here; "
+        r'pip install "pv-harness\[trainer\]"\n',
+        done.stderr,
+    )
+    assert found, done.stderr
 
 
 def test_version_and_help_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:

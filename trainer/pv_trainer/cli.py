@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pv_trainer.preflight import PretrainOptions
 
 _PLACE: Final = "run again with --debug for the place"
+_EXTRA: Final = frozenset({"torch", "numpy", "safetensors", "tokenizers"})
+"""What the extra `trainer` brings: pv, of the same distribution, is installed without it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # whoever read our stdout has gone; nothing is left to tell
             _silence_stdout()
             return CRASH_CODE
+        except ModuleNotFoundError as error:
+            if debug:
+                traceback.print_exception(error)
+            return _fail_import(error, as_json="--json" in arguments)
         except (AprError, OSError, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
@@ -279,6 +285,15 @@ def _as_apr_error(error: AprError | OSError | KeyboardInterrupt) -> AprError:
         place = error.filename or "input or output"
         return UsageError(error_ids.USAGE, f"{place}: {error.strerror or error}")
     return Interrupted(error_ids.INTERRUPTED, "a signal ended the command")
+
+
+def _fail_import(error: ModuleNotFoundError, *, as_json: bool) -> int:
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _EXTRA:
+        return _crash(error, as_json=as_json)
+    what = f"apr needs the extra trainer: there is no {missing} here"
+    remedy = 'pip install "pv-harness[trainer]"'
+    return _fail(UsageError(error_ids.USAGE, what, remedy), as_json=as_json)
 
 
 def _fail(error: AprError, *, as_json: bool) -> int:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pv_harness.board.lines import Painter, cut, wrap
+from pv_harness.board.lines import Painter, wrap
 from pv_harness.board.phrases import (
     Tone,
     brief_reason,
-    harmless,
+    harmless_line,
     short_status,
     show_age,
     show_judgement,
     show_potency,
     tone_of,
+    why_unanswered,
 )
-from pv_harness.board.scoreboard import closeness, is_as_asked
+from pv_harness.board.scoreboard import closeness
 from pv_harness.board.terminal import MARKS
-from pv_harness.contracts.contract import Defect
+from pv_harness.contracts.contract import Defect, show_value
 from pv_harness.evidence.records import Verdict
+from pv_harness.judging.measurement import judge
+from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:
@@ -89,15 +92,20 @@ class _Page:
             yield self.painter.paint(line, style)
 
     def quoted(self, text: str) -> Iterator[str]:
-        """The end of what a check printed, line by line, cut to the width."""
+        """The end of what a check printed, line by line, uncut: it is there to be copied."""
         printed = text.splitlines()
         if len(printed) > _PRINTED_LINES:
             left = len(printed) - _PRINTED_LINES
             yield self.painter.paint(f"    … {left} more lines above", "dim")
         for line in printed[-_PRINTED_LINES:]:
-            indent = " " * (len(line) - len(line.lstrip()))
-            shown = cut(f"    {indent}{harmless(line)}", self.width)
-            yield self.painter.paint(shown, "dim")
+            yield self.painter.paint(f"    {harmless_line(line)}", "dim")
+
+    def names(self, label: str, names: Sequence[str]) -> Iterator[str]:
+        """`label  name`, one per line, uncut: a name is there to be copied."""
+        start = f"  {label:<{_LABEL - 3}} "
+        for name in names:
+            yield start + harmless_line(name)
+            start = " " * _LABEL
 
 
 def _claim(row: Row, page: _Page, line: int | None) -> Iterator[str]:
@@ -112,7 +120,7 @@ def _claim(row: Row, page: _Page, line: int | None) -> Iterator[str]:
     yield from page.field("covers", ", ".join(falsifier.covers))
     yield from page.field("needs", falsifier.requires or "")
     yield from page.field("repeated with", str(falsifier.seeds or ""))
-    yield from page.field("checks", *(check.node_id for check in row.checks))
+    yield from page.names("checks", [check.node_id for check in row.checks])
 
 
 def _describe_level(rule: LevelRule) -> str:
@@ -157,6 +165,17 @@ def _numbers(row: Row, page: _Page) -> Iterator[str]:
             of = f", worst of {len(judged)}" if len(judged) > 1 else ""
             tone = Tone.GOOD if worst.holds else Tone.BAD
             yield from page.finding(tone, show_judgement(worst) + of)
+    yield from page.field("measured besides", ", ".join(_unjudged(row)))
+
+
+def _unjudged(row: Row) -> Iterator[str]:
+    """What was measured and held against no bound: of no bound's name, or in another unit."""
+    record, rules = row.status.record, row.falsifier.levels
+    bounds = [*row.falsifier.bounds, *(b for rule in rules for b in rule.measurements)]
+    for measured in record.measurements if record is not None else ():
+        if not any(judge([bound], [measured])[0] for bound in bounds):
+            unit = f" {measured.unit}" if measured.unit else ""
+            yield f"{measured.metric} {show_value(measured.value)}{unit}"
 
 
 def _planted(row: Row, page: _Page) -> Iterator[str]:
@@ -168,8 +187,8 @@ def _planted(row: Row, page: _Page) -> Iterator[str]:
         name = plant.id if isinstance(plant, Defect) else f"control {plant.id}"
         answer = row.answer(plant)
         if answer is None:
-            yield from page.finding(Tone.OPEN, f"{name}: not planted yet")
-        elif is_as_asked(plant, answer.outcome):
+            yield from page.finding(Tone.OPEN, f"{name}: {why_unanswered(row, plant)}")
+        elif answer.outcome.counts:
             yield from page.finding(Tone.GOOD, f"{name} {answer.outcome.value}")
         else:
             why = next(iter(answer.reason.strip().splitlines()), "")
@@ -204,4 +223,6 @@ def _cure(row: Row) -> str:
     own = f"pv explain {row.falsifier.id}"
     if row.status.cure != own:
         return row.status.cure
+    if row.status.kind is StatusKind.ERROR:
+        return f"correct the check, or what it needs; then pv run --prove {row.falsifier.id}"
     return f"correct the code, or the claim; then pv run --prove {row.falsifier.id}"

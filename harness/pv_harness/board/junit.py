@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.contract import Contract
+    from pv_harness.judging.measurement import Judgement
 
 _OUTCOMES = {
     Tone.GOOD: None,
@@ -77,7 +78,7 @@ def _suite(
     outcomes = [_OUTCOMES[tone_of(row.status)] for row in rows]
     suite = Element(
         "testsuite",
-        name=_xml(contract.id),
+        name=xml_text(contract.id),
         tests=str(len(rows)),
         failures=str(outcomes.count("failure")),
         errors=str(outcomes.count("error")),
@@ -114,23 +115,23 @@ def _case(row: Row, line: int | None) -> Element:
     status = row.status
     case = Element(
         "testcase",
-        classname=_xml(row.contract.id),
-        name=_xml(row.falsifier.id),
-        file=_xml(str(row.contract.path)),
+        classname=xml_text(row.contract.id),
+        name=xml_text(row.falsifier.id),
+        file=xml_text(str(row.contract.path)),
         time=f"{_seconds(row):.3f}",
     )
     if line is not None:
         case.set("line", str(line))
     properties = SubElement(case, "properties")
     for name, value in _facts(row):
-        SubElement(properties, "property", name=_xml(name), value=_xml(value))
+        SubElement(properties, "property", name=xml_text(name), value=xml_text(value))
     outcome = _OUTCOMES[tone_of(status)]
     if outcome is not None:
-        why = _xml(f"{short_status(status)}: {reason_of(status)}")
+        why = xml_text(f"{short_status(status)}: {reason_of(status)}")
         element = SubElement(case, outcome, message=why)
         if outcome != "skipped":
             element.set("type", status.kind.value)
-            element.text = _xml(_details(row))
+            element.text = xml_text(_details(row))
     return case
 
 
@@ -150,7 +151,16 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield "lane", record.lane
         yield "attempt", str(record.attempt)
     for judgement in row.judgements:
-        yield f"measurement:{judgement.bound.metric}", show_judgement(judgement)
+        yield from _measured(judgement)
+
+
+def _measured(judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """The number alone, so that a dashboard can plot it; then what it means, in words."""
+    measurement, seed = judgement.measurement, judgement.measurement.seed
+    name = judgement.bound.metric + (f"[seed {seed}]" if seed is not None else "")
+    value = measurement.value
+    yield f"measurement:{name}", str(value).lower() if isinstance(value, bool) else str(value)
+    yield f"judgement:{name}", show_judgement(judgement)
 
 
 def _details(row: Row) -> str:
@@ -166,6 +176,6 @@ def _seconds(row: Row) -> float:
     return record.duration_s if record is not None else 0.0
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
     """The text without what XML has no form for; a very long one keeps its end."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text[-_LONGEST_TEXT:])

@@ -96,6 +96,8 @@ def _words(text: str, room: int) -> Iterator[str]:
         left = word
         while cells(left) > room:
             part = _first_cells(left, room)
+            # A path is best broken behind a folder: then its file's name can be copied.
+            part = part[: part.rfind("/") + 1] or part
             yield part
             left = left[len(part) :]
         yield left

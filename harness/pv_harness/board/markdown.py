@@ -19,8 +19,8 @@ from pv_harness.board.phrases import (
     brief_reason,
     by_urgency,
     harmless,
+    show_headline,
     show_potency,
-    show_tightest,
     tone_of,
 )
 from pv_harness.board.scoreboard import summary_lines
@@ -143,7 +143,7 @@ def _attention_cells(row: Row) -> tuple[str, ...]:
 def _row_cells(row: Row, now_s: float) -> tuple[str, ...]:
     record = row.status.record
     lane = record.lane if record is not None else ""
-    numbers = (show_tightest(row), show_potency(row), age_of(row, now_s), lane)
+    numbers = (show_headline(row), show_potency(row), age_of(row, now_s), lane)
     cells = (_MARKS[tone_of(row.status)], _label(row), str(row.status), *numbers)
     return tuple(map(_shorten, cells))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pv_harness.board.scoreboard import Row
+    from pv_harness.contracts.contract import Plant
     from pv_harness.judging.measurement import Judgement
     from pv_harness.judging.status import Status
 
@@ -64,6 +65,9 @@ def short_status(status: Status) -> str:
         return f"STALE(was {status.level.value})"
     if status.kind in {StatusKind.LEVEL, StatusKind.BLOCKED, StatusKind.WAIVED}:
         return str(status)
+    if _is_unproven(status):
+        # Without that it would read as if nothing had been measured.
+        return str(status)
     return str(status.kind.value)
 
 
@@ -74,9 +78,16 @@ def reason_of(status: Status) -> str:
     detail, why = status.detail, status.why.removeprefix(f"[{name}] ")
     if status.kind is StatusKind.BLOCKED:
         return detail
-    if status.kind is StatusKind.WAIVED or not detail or detail in why:
+    if status.kind in _WHY_SAYS_ALL or _is_unproven(status) or not detail or detail in why:
         return why or detail
     return f"{detail}: {why}" if why and why not in detail else why or detail
+
+
+def _is_unproven(status: Status) -> bool:
+    return status.kind is StatusKind.NOT_RUN and bool(status.potency.missing and status.detail)
+
+
+_WHY_SAYS_ALL = frozenset({StatusKind.WAIVED, StatusKind.VACUOUS})
 
 
 def brief_reason(status: Status) -> str:
@@ -102,9 +113,10 @@ def show_judgement(judgement: Judgement) -> str:
     return f"{bound.metric} {value} ({beside})"
 
 
-def show_tightest(row: Row) -> str:
-    """The measurement nearest to its bound, or a broken one; empty without a measurement."""
-    return show_judgement(row.tightest) if row.tightest is not None else ""
+def show_headline(row: Row) -> str:
+    """A measurement that broke its bound, else that of the first bound; empty without any."""
+    headline = row.headline
+    return show_judgement(headline) if headline is not None else ""
 
 
 def show_potency(row: Row) -> str:
@@ -116,6 +128,25 @@ def show_potency(row: Row) -> str:
         return str(potency)
     lanes = (f"{lane} {row.killed_in(lane)}/{potency.planted}" for lane in row.lanes)
     return " · ".join(lanes)
+
+
+def show_outcome(outcome: str) -> str:
+    """An outcome in words."""
+    return outcome.replace("_", " ").lower()
+
+
+def why_unanswered(row: Row, plant: Plant) -> str:
+    """Why no record says what a planted change does on this tree."""
+    earlier = [p.record for p in row.patches if p.record.patch_digest == plant.digest]
+    if earlier:
+        last = max(earlier, key=lambda record: record.finished_s)
+        return f"not planted on this tree; {show_outcome(last.outcome.value)} on an earlier one"
+    if row.status.kind in _RED_UNPLANTED:
+        return "not planted: the check is not green without it"
+    return "not planted yet"
+
+
+_RED_UNPLANTED = frozenset({StatusKind.FAILED, StatusKind.FLAKY, StatusKind.ERROR})
 
 
 def show_age(seconds: float) -> str:
@@ -137,7 +168,12 @@ def harmless(text: str) -> str:
 
     Control characters, escapes, marks of writing direction and lone surrogates become U+FFFD.
     """
-    flat = " ".join(text.split())
-    if flat.isprintable():
-        return flat
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in flat)
+    return harmless_line(" ".join(text.split()))
+
+
+def harmless_line(line: str) -> str:
+    """A line with its blanks as they are; else as `harmless`. A tab becomes four blanks."""
+    plain = line.expandtabs(4)
+    if plain.isprintable():
+        return plain
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)

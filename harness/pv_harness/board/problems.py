@@ -9,7 +9,8 @@ from pv_harness.contracts.rule_codes import RULE_CODES
 
 
 if TYPE_CHECKING:
-    from pv_harness.contracts.validation import Report
+    from pv_harness.contracts.foreign.judging import ForeignCounts
+    from pv_harness.contracts.report import Report
     from pv_harness.documents.problem import Problem
 
 FORMAT = "pv-problems/1"
@@ -26,22 +27,41 @@ def render_json_problems(report: Report, with_evidence: int) -> str:
 
 
 def _counts(report: Report, with_evidence: int) -> dict[str, int]:
-    falsifiers = report.falsifiers
+    claims = report.claims
     return {
         "files": report.files,
         "native": report.native,
         "foreign": report.foreign,
         "unreadable": report.unreadable,
-        "falsifiers": len(falsifiers),
-        "counted": sum(falsifier.counted for falsifier in falsifiers),
+        "falsifiers": len(claims),
+        "counted": sum(claim.counted for claim in claims),
         "unread_falsifiers": report.unread,
         "bound": report.bound,
         "checks": report.bound_checks,
         "with_evidence": with_evidence,
-        "defects": sum(len(falsifier.defects) for falsifier in falsifiers),
-        "controls": sum(len(falsifier.controls) for falsifier in falsifiers),
+        "defects": sum(claim.defects for claim in claims),
+        "controls": sum(claim.controls for claim in claims),
+        **_foreign_counts(report.foreign_counts),
         "errors": report.errors,
         "warnings": report.warnings,
+    }
+
+
+def _foreign_counts(counts: ForeignCounts) -> dict[str, int]:
+    if not counts.files:
+        return {}
+    tests = {kind.replace(" ", "_").replace("-", "_"): n for kind, n in counts.tests.items()}
+    return {
+        "foreign_judged": counts.judged,
+        "foreign_falsifiers": sum(counts.falsifiers.values()),
+        "foreign_inert": counts.inert,
+        "foreign_invariants": counts.invariants,
+        "foreign_invariants_without_falsifier": counts.unnamed,
+        "foreign_references": counts.references,
+        "foreign_dangling_references": counts.dangling,
+        "foreign_typed_statuses": counts.statuses,
+        "foreign_typed_statuses_without_evidence": counts.unsupported,
+        **{f"foreign_tests_{kind}": number for kind, number in tests.items()},
     }
 
 

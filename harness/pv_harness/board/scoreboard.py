@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from pv_harness.contracts.contract import Defect
+from pv_harness.evidence.records import PatchOutcome, PatchRecord
 from pv_harness.exit_code import ExitCode, combine
-from pv_harness.fingerprint.manifest import find_changes
+from pv_harness.fingerprint.manifest import Manifest, find_changes
 from pv_harness.judging.measurement import judge
-from pv_harness.judging.status import Assessed, AssessedPatch, StatusKind, derive_status
+from pv_harness.judging.status import (
+    Assessed,
+    AssessedPatch,
+    StatusKind,
+    answer_to,
+    at_last_fingerprint,
+    derive_status,
+)
+from pv_harness.wording import HOLDS, counted
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier, Plant
-    from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord
-    from pv_harness.fingerprint.manifest import Change, Manifest
+    from pv_harness.evidence.finding import Finding
+    from pv_harness.evidence.records import RunRecord
+    from pv_harness.fingerprint.manifest import Change
     from pv_harness.fingerprint.sources import SourceTree
     from pv_harness.judging.measurement import Judgement
     from pv_harness.judging.status import Status
 
+_FINDINGS_TOLD = 3
 _Record = TypeVar("_Record", "RunRecord", "PatchRecord")
 
 
@@ -66,18 +76,19 @@ class Row:
         record = self.status.record
         return next((run.changes for run in self.runs if run.record == record), ())
 
-    def answer(self, plant: Plant, lane: str | None = None) -> PatchRecord | None:
-        """What the planted change did at the present fingerprint, by its newest record.
+    @property
+    def at_last_fingerprint(self) -> Row:
+        """The row as it was when it was measured last, judged by the claim as it is now."""
+        runs, patches = at_last_fingerprint(self.runs, self.patches)
+        status = derive_status(self.falsifier, bound=bool(runs), runs=runs, patches=patches)
+        return replace(self, status=status, runs=runs, patches=patches)
 
-        Of two records of one moment the bad one counts. With `lane`, in that lane alone.
+    def answer(self, plant: Plant, lane: str | None = None) -> PatchRecord | None:
+        """What the planted change did at the present fingerprint: the record that decides.
+
+        With `lane`, in that lane alone.
         """
-        digest = plant.digest
-        found = [
-            record
-            for record in self.fresh_patches
-            if record.patch_digest == digest and lane in {None, record.lane}
-        ]
-        return max(found, key=_newest_and_worst_last, default=None)
+        return answer_to(plant, (p for p in self.fresh_patches if lane in {None, p.lane}))
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -87,22 +98,39 @@ class Row:
 
     def killed_in(self, lane: str) -> int:
         """How many of the declared defects were killed in one lane."""
-        answers = ((defect, self.answer(defect, lane)) for defect in self.falsifier.defects)
-        return sum(a is not None and is_as_asked(defect, a.outcome) for defect, a in answers)
+        answers = (self.answer(defect, lane) for defect in self.falsifier.defects)
+        return sum(answer is not None and answer.outcome.counts for answer in answers)
 
     @property
-    def tightest(self) -> Judgement | None:
-        """The judgement to show first: a broken one, else the one nearest to its bound."""
-        if not self.judgements:
-            return None
-        return min(self.judgements, key=closeness)
+    def headline(self) -> Judgement | None:
+        """The judgement to show first: a broken one, else the worst of the first bound.
+
+        Which bound comes first is the contract's to say. Nearness would not do: a counter that
+        must be 0 is always nearer than the number that the claim is about.
+        """
+        first = {bound: place for place, bound in enumerate(self.falsifier.bounds)}
+        return min(
+            self.judgements,
+            key=lambda j: (j.holds, first[j.bound] if j.holds else 0, closeness(j)),
+            default=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Scoreboard:
-    """All rows, and the counted fractions over them."""
+    """All rows, and the counted fractions over them.
+
+    Attributes:
+        findings: what is wrong with the evidence that the rows were derived from, as a whole.
+    """
 
     rows: tuple[Row, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def of(self, ids: Collection[str]) -> Scoreboard:
+        """The board of these falsifiers alone; what is wrong with the evidence stays."""
+        rows = tuple(row for row in self.rows if row.falsifier.id in ids)
+        return replace(self, rows=rows)
 
     @property
     def counted(self) -> tuple[Row, ...]:
@@ -129,10 +157,14 @@ class Scoreboard:
     def exit_code(self) -> ExitCode:
         """What a command ends with that is asked nothing more than how things stand.
 
-        Blocked rows say nothing either way. Nothing judged is never a pass.
+        Blocked rows say nothing either way, and rows that are in no count are told and decide
+        nothing, unless they are all that was asked about. Nothing judged is never a pass.
         """
-        codes = [c for row in self.rows if (c := row.status.kind.exit_code) is not None]
+        rows = self.counted or self.rows
+        codes = [c for row in rows if (c := row.status.kind.exit_code) is not None]
         judged = bool(self.judged) or any(c is not ExitCode.SATISFIED for c in codes)
+        if self.findings:
+            return ExitCode.INFRASTRUCTURE
         return combine(codes) if judged else ExitCode.CANNOT_JUDGE
 
     def by_contract(self) -> tuple[tuple[Contract, tuple[Row, ...]], ...]:
@@ -149,8 +181,19 @@ def derive_scoreboard(
     runs: Sequence[RunRecord],
     patches: Sequence[PatchRecord],
     tree: SourceTree,
+    void: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Scoreboard:
-    """The scoreboard of these contracts on this evidence and this tree."""
+    """The scoreboard of these contracts on this evidence and this tree.
+
+    Args:
+        contracts: the claims.
+        checks: falsifier ID -> the checks bound to it.
+        runs: every run record.
+        patches: every record of a planted change.
+        tree: the project's sources.
+        void: falsifier ID -> name of a change that can't be planted on this tree -> why; it
+            counts as VOID, whatever records say.
+    """
     freshness = Freshness(checks, tree)
     runs_by_id = _grouped(runs)
     patches_by_id = _grouped(patches)
@@ -165,11 +208,44 @@ def derive_scoreboard(
                 AssessedPatch(p, freshness.changes(p.manifest, falsifier))
                 for p in patches_by_id.get(falsifier.id, ())
             )
+            own_void = (void or {}).get(falsifier.id, {})
+            if own_void:
+                own_patches = _with_void(falsifier, own_patches, own_void)
             bound = bool(checks.get(falsifier.id))
             status = derive_status(falsifier, bound=bound, runs=own_runs, patches=own_patches)
+            status = _with_planted(status, own_void)
             bound_checks = tuple(checks.get(falsifier.id, ()))
             rows.append(Row(contract, falsifier, status, own_runs, own_patches, bound_checks))
     return Scoreboard(tuple(rows))
+
+
+def _with_void(
+    falsifier: Falsifier, patches: tuple[AssessedPatch, ...], void: Mapping[str, str]
+) -> tuple[AssessedPatch, ...]:
+    """The records with a VOID one in place of any fresh one of what can't be planted now."""
+    plants = [plant for plant in falsifier.plants if plant.id in void]
+    digests = {plant.digest for plant in plants}
+    kept = (p for p in patches if p.changes or p.record.patch_digest not in digests)
+    made = (
+        PatchRecord(
+            falsifier.id,
+            plant.id,
+            plant.digest,
+            PatchOutcome.VOID,
+            Manifest(()),
+            reason=void[plant.id],
+        )
+        for plant in plants
+    )
+    return (*kept, *map(AssessedPatch, made))
+
+
+def _with_planted(status: Status, void: Mapping[str, str]) -> Status:
+    """The status; of a failure told with the defect that the tree holds, if it holds one."""
+    held = next((why for why in void.values() if HOLDS in why), "")
+    if status.kind is not StatusKind.FAILED or not held:
+        return status
+    return replace(status, why=f"{status.why}; {held}")
 
 
 class DefectCounts(NamedTuple):
@@ -192,22 +268,31 @@ def defect_counts(board: Scoreboard) -> DefectCounts:
 
 def summary_lines(board: Scoreboard) -> tuple[str, ...]:
     """The counted fractions, each with its denominator."""
-    counted = board.counted
+    rows = board.counted
     tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
     defects = defect_counts(board)
     waiting = f" · {defects.waiting} wait for their device" if defects.waiting else ""
-    apart = len(board.rows) - len(counted)
+    apart = len(board.rows) - len(rows)
     lines = [
         (
-            f"{len(board.judged)} of {len(counted)} falsifiers judged · "
-            f"{len(board.at_ceiling)} of {len(counted)} at their ceiling"
+            f"{len(board.judged)} of {len(rows)} falsifiers judged · "
+            f"{len(board.at_ceiling)} of {len(rows)} at their ceiling"
         ),
         f"{defects.killed} of {defects.planted} declared defects killed{waiting}",
         tally or "no falsifier",
     ]
     if apart:
         lines.append(f"{apart} reported apart (¹), in no count")
-    return tuple(lines)
+    return (*lines, *_finding_lines(board.findings))
+
+
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """What is wrong with the evidence, as `pv evidence verify` says it too."""
+    if findings:
+        yield f"the evidence can't be trusted, {counted(len(findings), 'finding')}:"
+    yield from map(str, findings[:_FINDINGS_TOLD])
+    if len(findings) > _FINDINGS_TOLD:
+        yield f"and {len(findings) - _FINDINGS_TOLD} more: pv evidence verify"
 
 
 def closeness(judgement: Judgement) -> tuple[bool, float]:
@@ -218,31 +303,29 @@ def closeness(judgement: Judgement) -> tuple[bool, float]:
     return (judgement.holds, float("inf") if margin is None else margin / scale)
 
 
-def is_as_asked(plant: Plant, outcome: PatchOutcome) -> bool:
-    """True if the planted change did what it is there to show, or what the contract accepts."""
-    accepted = plant.accept if isinstance(plant, Defect) else ()
-    return outcome.counts or outcome.value in accepted
-
-
 class Freshness:
     """What has changed since a manifest was made; each manifest is compared once."""
 
     def __init__(self, checks: Mapping[str, Sequence[Check]], tree: SourceTree) -> None:
         self._checks = checks
         self._tree = tree
-        self._known: dict[tuple[str, Manifest], tuple[Change, ...]] = {}
+        self._same: dict[tuple[str, int], tuple[Manifest, tuple[Change, ...]]] = {}
+        self._equal: dict[tuple[str, Manifest], tuple[Change, ...]] = {}
 
     def changes(self, manifest: Manifest, falsifier: Falsifier) -> tuple[Change, ...]:
         """Every entry that differs from the tree; none means fresh."""
-        key = (falsifier.id, manifest)
-        if key not in self._known:
+        # Records mostly share one manifest, and to look an equal one up costs its hash.
+        same = (falsifier.id, id(manifest))
+        if same not in self._same:
+            self._same[same] = (manifest, self._compare(manifest, falsifier))
+        return self._same[same][1]
+
+    def _compare(self, manifest: Manifest, falsifier: Falsifier) -> tuple[Change, ...]:
+        equal = (falsifier.id, manifest)
+        if equal not in self._equal:
             bound = self._checks.get(falsifier.id, ())
-            self._known[key] = find_changes(manifest, falsifier, bound, self._tree)
-        return self._known[key]
-
-
-def _newest_and_worst_last(record: PatchRecord) -> tuple[float, bool, str]:
-    return (record.finished_s, not record.outcome.counts, record.outcome.value)
+            self._equal[equal] = find_changes(manifest, falsifier, bound, self._tree)
+        return self._equal[equal]
 
 
 def _grouped(records: Iterable[_Record]) -> dict[str, list[_Record]]:

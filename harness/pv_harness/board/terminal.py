@@ -7,6 +7,7 @@ needs attention with its reason and its cure, the most urgent last, and then the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pv_harness.board.lines import Painter, cells, cut, cut_middle, pad, wrap
@@ -17,8 +18,8 @@ from pv_harness.board.phrases import (
     by_urgency,
     harmless,
     short_status,
+    show_headline,
     show_potency,
-    show_tightest,
     tone_of,
 )
 from pv_harness.board.scoreboard import summary_lines
@@ -45,6 +46,8 @@ _WIDE = 120
 """From here on the measured value stands on the row itself, not below it."""
 _NAMED = 6
 """As many IDs as one entry of what needs attention names."""
+_TYPED = 3
+"""As many IDs as a command that is to be typed names."""
 
 
 def render_scoreboard(
@@ -81,7 +84,7 @@ class _Columns:
     @classmethod
     def fitting(cls, rows: Sequence[Row], width: int, now_s: float) -> _Columns:
         """Columns that hold these rows in `width`; long IDs are cut in the middle."""
-        status = _widest("level/ceiling", (harmless(short_status(r.status)) for r in rows), 24)
+        status = _widest("level/ceiling", (harmless(short_status(r.status)) for r in rows), 31)
         killed = _widest("killed", (show_potency(row) for row in rows), 22)
         rest = 2 + 1 + status + 1 + killed + 1 + 4 + 1 + 4
         name = _widest("falsifier", (_label(row) for row in rows), max(9, width - rest))
@@ -89,7 +92,11 @@ class _Columns:
 
     def heading(self) -> str:
         """The names of the columns."""
-        measured = "  measured, nearest to its bound" if self.width >= _WIDE else ""
+        measured = (
+            "  measured: what broke its bound, else the first bound"
+            if self.width >= _WIDE
+            else ""
+        )
         return cut(
             f"  {pad('falsifier', self.name)} {pad('level/ceiling', self.status)} "
             f"{pad('killed', self.killed)}  age on  {measured}",
@@ -105,7 +112,7 @@ class _Columns:
         rest += f" {age_of(row, self.now_s) or '-':>4} {lane:<4}"
         start = f"{MARKS[tone]} {pad(cut_middle(_label(row), self.name), self.name)} "
         line = painter.paint(start[0], tone) + start[1:] + painter.paint(status, tone) + rest
-        measured = harmless(show_tightest(row))
+        measured = harmless(show_headline(row))
         used = cells(start) + self.status + cells(rest)
         if measured and self.width >= _WIDE and self.width - used >= _WIDE // 4:
             yield line + painter.paint("  " + cut(measured, self.width - used - 2), "dim")
@@ -175,4 +182,16 @@ def _entry(rows: Sequence[Row], width: int, painter: Painter) -> Iterator[str]:
 def _cure_of_all(rows: Sequence[Row]) -> str:
     """The cure of several rows: a command without an ID does all that is due."""
     cure, name = rows[0].status.cure, rows[0].falsifier.id
+    if cure.startswith("pv explain "):  # which explains nothing without a name
+        return cure.replace(name, _names_of(rows))
     return cure.replace(f" {name}", "") if cure.startswith("pv ") else cure.replace(name, "ID")
+
+
+def _names_of(rows: Sequence[Row]) -> str:
+    """What means these falsifiers on a command line: their IDs, or a pattern that fits all."""
+    names = [row.falsifier.id for row in rows]
+    if len(names) <= _TYPED:
+        return " ".join(names)
+    pairs = zip(min(names), max(names), strict=False)
+    shared = takewhile(lambda pair: pair[0] == pair[1], pairs)
+    return f"'{''.join(letter for letter, _ in shared)}*'"

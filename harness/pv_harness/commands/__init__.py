@@ -10,6 +10,7 @@ VERBS = {
     "init": "make a repository ready: contract, check, planted defects, policy, CI",
     "new": "add a falsifier with a failing check",
     "validate": "find every problem in contracts",
+    "migrate": "write the native form of a contract of another tool",
     "run": "measure falsifiers and store the evidence",
     "prove": "plant declared defects; each must be noticed",
     "scoreboard": "show what the evidence supports",
@@ -21,6 +22,7 @@ VERBS = {
     "health": "show which checks never failed, never ran, are flaky or slow",
     "list": "list falsifiers by level, status, contract or covered module",
     "graph": "draw contracts, falsifiers, checks and modules",
+    "rules": "list the PV codes, or explain one: cause, remedy, examples",
     "schema": "print the JSON Schemas of the file formats",
 }
 """Verb -> what it does, in the order in which `pv --help` lists them."""

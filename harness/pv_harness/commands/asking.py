@@ -16,7 +16,7 @@ from pv_harness.errors import UsageError
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from pv_harness.board.scoreboard import Row, Scoreboard
+    from pv_harness.board.scoreboard import Scoreboard
     from pv_harness.contracts.contract import Falsifier
     from pv_harness.project import Project
     from pv_harness.workflow.declared import Declared
@@ -73,19 +73,26 @@ def read_selected(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, 
     return declared, select_falsifiers(declared.contracts, args.names)
 
 
-def select_board(declared: Declared, args: argparse.Namespace) -> Scoreboard:
+def select_board(
+    declared: Declared, args: argparse.Namespace, *, history: bool = False
+) -> Scoreboard:
     """The scoreboard of the falsifiers that the command line names.
+
+    With `history`, rows hold every record that there is, not only what statuses rest on.
 
     Raises:
         EvidenceError: evidence is unreadable or altered.
     """
-    from pv_harness.board.scoreboard import Scoreboard
     from pv_harness.contracts.selection import select_falsifiers
     from pv_harness.workflow.declared import read_board
 
     wanted = {f.id for f in select_falsifiers(declared.contracts, args.names)}
-    rows: list[Row] = [r for r in read_board(declared).rows if r.falsifier.id in wanted]
-    return Scoreboard(tuple(rows))
+    return read_board(declared, history=history).of(wanted)
+
+
+def note(text: str) -> None:
+    """Say something beside the answer: on standard error, where no program reads a document."""
+    print(f"pv: {text}", file=sys.stderr)
 
 
 def print_board(board: Scoreboard) -> None:

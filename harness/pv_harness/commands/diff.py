@@ -25,7 +25,12 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.epilog = f"{_EPILOG}\n{verb.epilog or ''}"
     verb.add_argument("old", metavar="OLD", help="revision or file to compare with")
     verb.add_argument("new", metavar="NEW", nargs="?", default=".", help="default: the tree")
-    verb.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    verb.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="text for people (default), markdown for a page, json for programs",
+    )
     verb.add_argument(
         "--fail-on",
         action="append",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ _ACTIONS = {
     "gc": "remove old statements that no status rests on",
     "keygen": "make a pair of keys to sign with",
 }
+_PRIVATE = ".key.pem"
 _SHORT = 12
 _MIN_PREFIX = 4
 _WIDE = 60
@@ -38,14 +40,21 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The actions of `pv evidence`, and their options."""
     actions = verb.add_subparsers(metavar="ACTION", required=True, dest="action")
     made = {
-        name: actions.add_parser(name, help=t, description=t) for name, t in _ACTIONS.items()
+        name: actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        for name, text in _ACTIONS.items()
     }
     for action in made.values():
+        action.set_defaults(parser=action)
         # The verb has these too; here their defaults must not overwrite what was said there.
         action.add_argument(
             "--root", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="the project"
         )
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+        action.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show an error's traceback",
+        )
     for name in ("verify", "merge"):
         _add_trust(made[name])
     made["verify"].add_argument(
@@ -56,7 +65,9 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         help="a head that an earlier verify printed: it has to be there, or noted as removed",
     )
     made["show"].add_argument("digest", metavar="DIGEST", help="its first few digits will do")
-    made["merge"].add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    made["merge"].add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="a store, such as reports/evidence"
+    )
     made["gc"].add_argument(
         "--keep",
         required=True,
@@ -66,7 +77,12 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     made["gc"].add_argument("--dry-run", action="store_true", help="say it, change nothing")
     add_signing(made["gc"])
     made["keygen"].add_argument("name", metavar="NAME", help="of the signer")
-    made["keygen"].add_argument("--dir", type=Path, default=Path(), help="default: here")
+    made["keygen"].add_argument(
+        "--dir",
+        type=Path,
+        metavar="DIR",
+        help="where both go (default: here, if git would not take up the private one)",
+    )
 
 
 def run(args: argparse.Namespace) -> ExitCode:
@@ -213,6 +229,11 @@ def _collect(args: argparse.Namespace) -> ExitCode:
     project = find_project(args)
     if not project.evidence.is_dir():
         raise UsageError(f"{project.evidence}: holds no statement; `pv run` adds one")
+    if project.keys and not args.sign and not args.dry_run:
+        raise UsageError(
+            "[tool.pv.keys] trusts keys, and a removal that none of them has signed excuses "
+            "nothing where signatures are asked for; give --sign KEYFILE"
+        )
     declared = read_declared(project)
     with alone_in(project.evidence):
         survey = survey_store(
@@ -237,12 +258,27 @@ def _collect(args: argparse.Namespace) -> ExitCode:
 
 
 def _make_keys(args: argparse.Namespace) -> ExitCode:
-    from pv_harness.evidence.signing import write_key_pair
+    import json
 
-    private, public = write_key_pair(args.dir, args.name)
+    from pv_harness.evidence.signing import write_key_pair
+    from pv_harness.workflow.committing import would_be_committed
+
+    project, folder = find_project(args), args.dir or Path()
+    exposed = would_be_committed(folder / f"{args.name}{_PRIVATE}")
+    if exposed and args.dir is None:
+        raise UsageError(
+            f"{args.name}{_PRIVATE}: `git add` would take the private key up; put "
+            f"*{_PRIVATE} into .gitignore first, or say with --dir DIR where it is safe"
+        )
+    private, public = write_key_pair(folder, args.name)
+    kept = f"git does not ignore it: put *{_PRIVATE} into .gitignore"
     print(f"{private}: sign with it, `pv run --sign {private}`; keep it out of the repository")
+    if exposed:
+        print(f"pv: {private}: {kept}", file=sys.stderr)
     print(f"{public}: have it trusted, in pyproject.toml:")
-    print(f'\n[tool.pv.keys]\n{args.name} = "{public}"')
+    # Paths of the configuration start at the root, wherever the command was started.
+    print(f"\n[tool.pv.keys]\n{args.name} = {json.dumps(project.relative(public))}")
+    print("\nWhoever reads what it signed needs the extra: pip install 'pv-harness[sign]'")
     return ExitCode.SATISFIED
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pv_harness.commands.asking import color, read_selected, select_board, width
+from pv_harness.commands.asking import color, note, read_selected, select_board, width
 
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     from pv_harness.workflow.what_changed import describe_changes
 
     declared, _ = read_selected(args)
-    board = waive_board(select_board(declared, args), declared.project, time.time())
+    board = waive_board(select_board(declared, args), declared.project, time.time(), note)
     root = declared.project.root
     lines = find_lines(root, board.rows)
     shown = [
@@ -45,4 +45,6 @@ def run(args: argparse.Namespace) -> ExitCode:
         for row in board.rows
     ]
     print("\n\n\n".join(shown))
+    for finding in board.findings:
+        note(str(finding))
     return board.exit_code

@@ -27,15 +27,20 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--require",
         choices=("ceiling", "PARTIAL", "INTEGRATION", "DISCHARGED"),
-        help="without a policy: the level asked for (default: ceiling); a claim that can't "
-        "show it has to be at its ceiling",
+        help="without a policy: the level that every claim has to show (default: ceiling, all "
+        "that it can show)",
     )
     verb.add_argument(
         "--allow-blocked",
         action="store_true",
         help="without a policy: leave out falsifiers whose device is absent, and say so",
     )
-    verb.add_argument("--format", choices=("text", "json", "github"), default="text")
+    verb.add_argument(
+        "--format",
+        choices=("text", "json", "github"),
+        default="text",
+        help="text for people (default), json for programs, github for annotations",
+    )
     ratchet = verb.add_mutually_exclusive_group()
     ratchet.add_argument(
         "--update-ratchet",
@@ -89,7 +94,7 @@ def _policy_of(
     if args.policy is not None:
         file = read_policy_file(declared, now_s)
         return choose_policy(file, args.policy, declared.project.keys), file
-    everything = Requirement("*", read_level(args.require or "ceiling"), or_ceiling=True)
+    everything = Requirement("*", read_level(args.require or "ceiling"))
     return Policy(None, (everything,), blocked_left_out=args.allow_blocked), None
 
 

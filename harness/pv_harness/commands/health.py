@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The options of `pv health`."""
     add_names(verb)
-    verb.add_argument("--format", choices=("text", "json"), default="text")
+    verb.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text for people (default), json for programs",
+    )
     verb.add_argument(
         "--older-than",
         type=positive,
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> ExitCode:
 
     declared, _ = read_selected(args)
     health = examine(
-        select_board(declared, args).rows,
+        select_board(declared, args, history=True).rows,
         now_s=time.time(),
         max_age_s=args.older_than * DAY_S,
         slowest=args.slowest,

@@ -19,20 +19,34 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     from pv_harness.judging.status import StatusKind
 
     add_names(verb)
-    verb.add_argument("--format", choices=("text", "json"), default="text")
+    verb.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text for people (default), json for programs",
+    )
+    levels = [level.value for level in Level]
+    others = [kind.value for kind in StatusKind if kind is not StatusKind.LEVEL]
     verb.add_argument(
         "--level",
         action="append",
-        choices=[level.value for level in Level],
+        type=str.upper,
+        choices=levels,
         default=[],
-        help="those with this ceiling; may be given several times",
+        help="those with this ceiling, whatever their status; may be given several times",
     )
     verb.add_argument(
         "--status",
         action="append",
-        choices=[kind.value for kind in StatusKind],
+        type=str.upper,
+        choices=[*levels, StatusKind.LEVEL.value, *others],
+        metavar="STATUS",
         default=[],
-        help="those with such a status; may be given several times",
+        help=f"those with such a status: a level, {', '.join(levels)}, that holds now, LEVEL "
+        f"for any of them, or {', '.join(others)}; may be given several times",
+    )
+    verb.add_argument(
+        "--below", action="store_true", help="those that are not at their ceiling"
     )
     verb.add_argument(
         "--covers", metavar="MODULE", default="", help="those that cover it, or what is below"
@@ -50,11 +64,14 @@ def run(args: argparse.Namespace) -> ExitCode:
 
     declared, _ = read_selected(args)
     rows = select_board(declared, args).rows
+    levels = {level.value for level in Level}
     wanted = Wanted(
-        tuple(map(Level, args.level)),
-        tuple(map(StatusKind, args.status)),
-        args.covers,
-        args.contract,
+        levels=tuple(map(Level, args.level)),
+        kinds=tuple(StatusKind(name) for name in args.status if name not in levels),
+        held=tuple(Level(name) for name in args.status if name in levels),
+        below=args.below,
+        covers=args.covers,
+        contract=args.contract,
     )
     chosen = choose(rows, wanted)
     if args.format == "json":

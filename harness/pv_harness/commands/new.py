@@ -20,7 +20,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         "--contract",
         type=Path,
         metavar="FILE",
-        help="where it is declared; made if it does not exist (default: the one with such IDs)",
+        help="where it is declared; made if it does not exist (default: the one contract "
+        "that declares IDs with the same beginning)",
     )
     verb.add_argument(
         "--covers",

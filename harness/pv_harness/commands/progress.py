@@ -154,6 +154,10 @@ class Reporter:
         text = f"{name}: {record.outcome.value} {record.duration_s:.1f}s"
         self._count(name, text, record.duration_s, green=record.outcome.counts)
 
+    def result(self, name: str, text: str, *, green: bool) -> None:
+        """Anything else has ended: what, and how."""
+        self._count(name, f"{name}: {text}", 0.0, green=green)
+
     def _count(self, name: str, text: str, took_s: float, *, green: bool) -> None:
         with self._lock:
             phase = self._phase

@@ -27,7 +27,12 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file of `kind: release` (default: the one among the contracts)",
     )
-    verb.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    verb.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="text for people (default), markdown for a page, json for programs",
+    )
 
 
 def run(args: argparse.Namespace) -> ExitCode:

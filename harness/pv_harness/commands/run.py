@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pv_harness.commands.asking import (
     add_names,
     add_signing,
+    note,
     positive,
     print_board,
     read_selected,
@@ -60,8 +61,9 @@ def add_work_arguments(verb: argparse.ArgumentParser) -> None:
         "--level",
         action="append",
         default=[],
+        type=str.upper,
         choices=("PARTIAL", "INTEGRATION", "DISCHARGED"),
-        help="those with this ceiling; may be given again",
+        help="those with this ceiling, whatever their status; may be given again",
     )
     choosing.add_argument(
         "--stale", action="store_true", help="those whose sources or claim have changed"
@@ -98,7 +100,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     again = args.again or args.failed or getattr(args, "repeat", 1) > 1
     if getattr(args, "dry_run", False):
         return _show_due(declared, selected, again=again)
-    _require_pytest(args.jobs)
+    require_pytest(args.jobs)
     with Reporter() as reporter:
         done = _work(declared, selected, args, reporter, again=again)
     _say_done(declared, done, selected)
@@ -136,23 +138,22 @@ def select(args: argparse.Namespace) -> tuple[Declared, tuple[Falsifier, ...]]:
 
 
 def show_board(declared: Declared, selected: Sequence[Falsifier]) -> ExitCode:
-    """Write the reports, and print the board of what was selected.
+    """Print the board of what was selected, and write the reports.
 
     Raises:
         EvidenceError: evidence is unreadable or altered.
         InfrastructureError: the reports can't be written.
     """
-    from pv_harness.board.scoreboard import Scoreboard
     from pv_harness.workflow.declared import read_board
     from pv_harness.workflow.reports import write_reports
     from pv_harness.workflow.waiving import waive_board
 
     project, now_s = declared.project, time.time()
-    whole = waive_board(read_board(declared), project, now_s)
-    write_reports(project, whole, now_s)
-    wanted = {falsifier.id for falsifier in selected}
-    board = Scoreboard(tuple(row for row in whole.rows if row.falsifier.id in wanted))
+    whole = waive_board(read_board(declared, history=True), project, now_s, note)
+    board = whole.of({falsifier.id for falsifier in selected})
+    # Shown first: what was measured should not be lost to a folder that can't be written.
     print_board(board)
+    write_reports(project, whole, now_s)
     print(f"written: {project.relative(project.reports)}/scoreboard.md, .json, index.html")
     return board.exit_code
 
@@ -181,8 +182,12 @@ def _work(
     )
 
 
-def _require_pytest(jobs: int) -> None:
-    """Say what is missing before anything is prepared; `pv` itself is installed without it."""
+def require_pytest(jobs: int) -> None:
+    """Say what is missing before anything is prepared; `pv` itself is installed without it.
+
+    Raises:
+        UsageError: pytest, or for several processes pytest-xdist, is not installed.
+    """
     from importlib.util import find_spec
 
     from pv_harness.errors import UsageError
@@ -197,9 +202,15 @@ def _require_pytest(jobs: int) -> None:
 
 
 def _show_due(declared: Declared, selected: Sequence[Falsifier], *, again: bool) -> ExitCode:
-    """Say what would be measured and why. Nothing is judged, so that is never a pass."""
+    """Say what would be measured and why.
+
+    Ends as `pv run` would end without measuring: what is due is not known; with nothing due
+    the board decides.
+    """
     from pv_harness.exit_code import ExitCode
+    from pv_harness.workflow.declared import read_board
     from pv_harness.workflow.measure import find_due
+    from pv_harness.workflow.waiving import waive_board
 
     due = find_due(declared, selected, again=again)
     for item in due:
@@ -208,7 +219,10 @@ def _show_due(declared: Declared, selected: Sequence[Falsifier], *, again: bool)
             print(f"    {check.node_id}")
     counts = _count_rest(declared, len(due), selected)
     print(f"would measure {len(due)} of {len(selected)} falsifiers{counts}")
-    return ExitCode.UNKNOWN
+    if due:
+        return ExitCode.UNKNOWN
+    whole = waive_board(read_board(declared), declared.project, time.time(), note)
+    return whole.of({falsifier.id for falsifier in selected}).exit_code
 
 
 def _say_done(declared: Declared, done: Done, selected: Sequence[Falsifier]) -> None:

@@ -7,7 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pv_harness.commands.asking import add_names, color, read_selected, select_board, width
+from pv_harness.commands.asking import (
+    add_names,
+    color,
+    note,
+    read_selected,
+    select_board,
+    width,
+)
 from pv_harness.commands.documents import FORMATS, render, resolve_documents, wanted
 from pv_harness.errors import UsageError
 
@@ -52,7 +59,9 @@ def run(args: argparse.Namespace) -> ExitCode:
 
     documents = resolve_documents(args.format, args.output)
     declared, _ = read_selected(args)
-    board = waive_board(select_board(declared, args), declared.project, time.time())
+    history = any(document.format == "html" for document in documents)
+    board = select_board(declared, args, history=history)
+    board = waive_board(board, declared.project, time.time(), note)
     root = declared.project.root
     since = _read_since(args.since, documents, declared.project)
     for document in documents:

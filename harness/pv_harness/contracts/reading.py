@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from pv_harness.contracts.contract import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
 
 
 def read_contract(document: Document) -> Contract:
@@ -90,6 +91,11 @@ def _level(name: str, entry: Mapping[str, Any]) -> LevelRule:
     )
 
 
+@functools.lru_cache(maxsize=256)  # most defects of a contract lie in one file
+def _posix(path: str) -> PurePosixPath:
+    return PurePosixPath(path)
+
+
 def _defect(entry: Mapping[str, Any]) -> Defect:
     return Defect(_patch(entry), entry["expect"], tuple(entry.get("accept", ())))
 
@@ -97,7 +103,7 @@ def _defect(entry: Mapping[str, Any]) -> Defect:
 def _patch(entry: Mapping[str, Any]) -> Patch:
     return Patch(
         id=entry["id"],
-        file=PurePosixPath(entry["file"]),
+        file=_posix(entry["file"]),
         find=entry["find"],
         replace=entry["replace"],
         note=entry.get("note"),

@@ -1,14 +1,15 @@
 """Every code that a problem can have: what it says, what leads to it, what to do.
 
-Numbers are permanent: a code is never given to another rule. PV00x the file as YAML, PV01x the
-schema, PV02x names, PV03x checks and subject, PV04x bounds and levels, PV05x planted changes,
-PV06x policies and waivers, PV07x releases.
+Numbers are permanent: a code is never given to another rule. Their tens are families.
+`rule_examples` has a bad and a good example of each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+
+from pv_harness.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,25 @@ class RuleCode:
     cause: str
     remedy: str
 
+    @property
+    def family(self) -> str:
+        """What the codes of its ten are about."""
+        return FAMILIES[self.code[:4]]
+
+
+FAMILIES: Final = {
+    "PV00": "the file as YAML",
+    "PV01": "the schema",
+    "PV02": "names",
+    "PV03": "checks and subject",
+    "PV04": "bounds and levels",
+    "PV05": "planted changes",
+    "PV06": "policies and waivers",
+    "PV07": "releases",
+    "PV08": "foreign contracts",
+    "PV09": "foreign contracts",
+}
+"""What the codes that begin so are about."""
 
 _ALL = (
     RuleCode(
@@ -37,7 +57,7 @@ _ALL = (
     RuleCode(
         "PV002",
         "The file goes beyond a limit",
-        "More than 1 MiB, 64 levels of nesting, or a number of more than 64 characters.",
+        "More than 1 MiB, 64 levels, 1,000 problems, or a number of more than 64 characters.",
         "Split the contract; no real one comes near.",
     ),
     RuleCode(
@@ -109,8 +129,14 @@ _ALL = (
     RuleCode(
         "PV014",
         "A foreign contract, which is not judged",
-        "The file has no apiVersion, so that its dialect is not ours.",
+        "The file has no apiVersion, and nothing in it is what a known dialect has.",
         "Add `apiVersion: pv/v1` and the native keys, or keep it out of the folder.",
+    ),
+    RuleCode(
+        "PV015",
+        "A text is still to be written",
+        "`pv new` leaves what a claim says to its author, and it still begins with TODO.",
+        "Say what must hold, what would be measured, and what a user suffers if it fails.",
     ),
     RuleCode(
         "PV020",
@@ -376,7 +402,107 @@ _ALL = (
         "Of steps in a circle none can ever be the next one.",
         "Remove one of the prerequisites in the circle.",
     ),
+    RuleCode(
+        "PV080",
+        "A foreign contract without any falsifier",
+        "A file that nothing could refute reads as governance, and governs nothing.",
+        "Say how its claims could fail, or don't count it as a contract.",
+    ),
+    RuleCode(
+        "PV081",
+        "Falsifiers under a key that other tools ignore",
+        "Tools of the dialect read `falsification_tests` alone and drop other keys in silence.",
+        "Move them to `falsification_tests`, or let `pv migrate` write the native form.",
+    ),
+    RuleCode(
+        "PV082",
+        "An invariant that no falsifier names",
+        "No falsifier of the file mentions its ID or its words, and none is called as it says.",
+        "Add a falsifier for it, or name the invariant in the one that there is.",
+    ),
+    RuleCode(
+        "PV083",
+        "A reference that resolves to nothing",
+        "What it names was renamed, moved or never written.",
+        "Correct the name, or remove the reference.",
+    ),
+    RuleCode(
+        "PV084",
+        "One ID is declared twice",
+        "Whoever names it, in this file or in another, may mean either of the two.",
+        "Give the newer one another ID.",
+    ),
+    RuleCode(
+        "PV085",
+        "Two contracts have one stem",
+        "Contracts refer to each other by the stems of their files.",
+        "Rename one of the files, or remove the copy.",
+    ),
+    RuleCode(
+        "PV086",
+        "A file gives itself two versions",
+        "One of the two places was forgotten when the other was raised.",
+        "Keep one of them.",
+    ),
+    RuleCode(
+        "PV087",
+        "A typed count is not what there is to count",
+        "Nobody updates a summary; it goes on saying what was true once.",
+        "Remove the summary: counts are derived.",
+    ),
+    RuleCode(
+        "PV088",
+        "A typed status that no evidence supports",
+        "No record of a run is stored for the falsifiers that it is about.",
+        "Remove it, migrate the falsifiers, and let `pv run` earn the status.",
+    ),
+    RuleCode(
+        "PV089",
+        "A prediction without a number or a bound",
+        "It does not say what is measured, nor against what: no result is clearly a failure.",
+        "State the quantity and what it is held against.",
+    ),
+    RuleCode(
+        "PV090",
+        "A test that does not exist",
+        "`test` names a pytest node; its file has no such function, or is not there.",
+        "Correct the name, or write the test.",
+    ),
+    RuleCode(
+        "PV091",
+        "A key of a foreign file that is not understood",
+        "It is misspelt, or its dialect is unknown; what it says is not judged.",
+        "Correct it; docs/foreign.md lists what is understood.",
+    ),
+    RuleCode(
+        "PV092",
+        "A value of a foreign file that is not understood",
+        "The key is known, and has a value of another type in every known dialect.",
+        "Write what the message asks for.",
+    ),
+    RuleCode(
+        "PV093",
+        "A claim that names no subject yet",
+        "`pv migrate` leaves `covers: [TODO]`: nothing could make its evidence stale.",
+        "Name the modules that the claim is about.",
+    ),
 )
 
 RULE_CODES: Final = {entry.code: entry for entry in _ALL}
 """All codes, in order."""
+
+
+def find_rule(code: str) -> RuleCode:
+    """The rule of a code, in capitals or not.
+
+    Raises:
+        UsageError: no rule has it.
+    """
+    found = RULE_CODES.get(code.strip().upper())
+    if found is not None:
+        return found
+    import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+
+    near = difflib.get_close_matches(code.strip().upper(), RULE_CODES, n=1, cutoff=0.7)
+    hint = f"did you mean {near[0]}?" if near else "`pv rules` lists them"
+    raise UsageError(f"{code!r} is no code of a rule; {hint}")

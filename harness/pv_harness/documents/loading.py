@@ -9,19 +9,19 @@ Every such thing is a problem with a place; no exception of PyYAML's leaves this
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pv_harness.documents.problem import Problem, Severity, sort_key
+from pv_harness.documents.document import Document, Mark
+from pv_harness.documents.problem import MAX_PROBLEMS, Problem, sort_key
 from pv_harness.documents.scalars import resolve
 from pv_harness.regular_file import FileTooLargeError, read_regular, reason
 from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAX_SIZE_BYTES = 1 << 20
@@ -32,76 +32,12 @@ MAX_DEPTH = 64
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "begins with a byte order mark",
     b"\xff\xfe": "is UTF-16",
     b"\xfe\xff": "is UTF-16",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a node stands, and where its children and keys do; lines and columns from 1."""
-
-    line: int
-    column: int
-    children: dict[str | int, Mark] | None = None
-    keys: dict[str, tuple[int, int]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML file as plain data: dict, list, str, int, float, bool and None.
-
-    Attributes:
-        path: the file's name as problems print it.
-        value: the data; None where `readable` is False.
-        readable: False when no data could be had at all.
-        problems: what is wrong with the file as YAML, sorted by place. Data that is there in
-            spite of problems is a draft: a key given twice has its first value, an alias None.
-    """
-
-    path: str
-    value: Any
-    mark: Mark
-    readable: bool = True
-    problems: tuple[Problem, ...] = ()
-
-    def position(self, keys: Sequence[str | int]) -> tuple[int, int]:
-        """Line and column of a node, or of the nearest node around it that exists."""
-        mark = self.mark
-        for key in keys:
-            child = (mark.children or {}).get(key)
-            if child is None:
-                break
-            mark = child
-        return mark.line, mark.column
-
-    def key_position(self, keys: Sequence[str | int]) -> tuple[int, int]:
-        """Line and column of a mapping's key, given the way to its value.
-
-        For an item of a list it is the position of the item.
-        """
-        mark = self.mark
-        for key in keys[:-1]:
-            child = (mark.children or {}).get(key)
-            if child is None:
-                return mark.line, mark.column
-            mark = child
-        last = keys[-1] if keys else None
-        if isinstance(last, str) and mark.keys and last in mark.keys:
-            return mark.keys[last]
-        return self.position(keys)
-
-    def problem(
-        self,
-        code: str,
-        message: str,
-        position: tuple[int, int],
-        severity: Severity = Severity.ERROR,
-    ) -> Problem:
-        """A problem of this file."""
-        return Problem(self.path, *position, code, message, severity)
 
 
 def load_file(path: Path, name: str, max_size_bytes: int = MAX_SIZE_BYTES) -> Document:
@@ -151,7 +87,7 @@ def _unreadable(
 
 
 def _place_of(before: str) -> tuple[int, int]:
-    lines = re.split(r"\r\n|\r|\n", before)
+    lines = _LINE_END.split(before)
     return len(lines), len(lines[-1]) + 1
 
 
@@ -271,7 +207,9 @@ class _Composer:
         return self._encodable(event.value, event)
 
     def _report(self, code: str, message: str, event: Any) -> None:
-        self._problems.append(Problem(self._path, *_place(event), code, message))
+        # One more than is ever told, so that whoever lists them sees that there are more.
+        if len(self._problems) <= MAX_PROBLEMS:
+            self._problems.append(Problem(self._path, *_place(event), code, message))
 
     def _syntax_error(self, error: yaml.YAMLError) -> Document:
         if not isinstance(error, yaml.MarkedYAMLError):
@@ -279,10 +217,20 @@ class _Composer:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         place = min(place, _place_of(self._text))  # libyaml points one line past the end
+        if error.problem and error.problem.endswith("cannot start any token"):
+            return _unreadable(self._path, "PV004", self._stray_character(place), place)
         parts = [part for part in (error.problem, error.context) if part]
         if error.context_mark and error.context_mark.line + 1 < place[0]:
             parts.append(f"that begins at line {error.context_mark.line + 1}")
         return _unreadable(self._path, "PV004", f"not YAML: {' '.join(parts)}", place)
+
+    def _stray_character(self, place: tuple[int, int]) -> str:
+        """What is said of a character that no value begins with; libyaml leaves out which."""
+        line = _LINE_END.split(self._text)[place[0] - 1]
+        character = line[place[1] - 1 : place[1]]
+        if character == "\t":
+            return "not YAML: a tab; indent with spaces"
+        return f"not YAML: no value begins with {show(character)}; quote the text"
 
 
 def _place(event: Any) -> tuple[int, int]:

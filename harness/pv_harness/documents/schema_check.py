@@ -6,14 +6,14 @@ should be.
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.documents.problem import Problem, sort_key
-from pv_harness.wording import show, way_to
+from pv_harness.documents.accelerators import find_accelerator
+from pv_harness.documents.problem import MAX_PROBLEMS, Problem, sort_key
+from pv_harness.wording import MAX_GUESSES, nearest, show, way_to
 
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jsonschema import Draft7Validator, ValidationError
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
 
 SCHEMA_FOLDER = Path(__file__).parents[1] / "schema"
 API_VERSION = "pv/v1"
@@ -38,8 +38,13 @@ _TYPE_WORDS = {
     "boolean": "true or false",
     "null": "null",
 }
-_MAX_GUESSES = 20
-"""More unknown keys than this in one mapping are not typing errors, and guessing is slow."""
+_LIMITS = {
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+    "minimum": "at least",
+    "maximum": "at most",
+    "maxItems": "a list of at most",
+}
 _COMPARATORS = "eq, ne, lt, le, gt or ge"
 
 
@@ -58,13 +63,11 @@ def schema_problems(
     An entry is the way to an item of one of the document's lists or mappings, two keys long,
     `("waivers", 3)` say: what is wrong in it does not keep the others from being judged.
     """
-    problems: dict[Problem, None] = {}
-    broken: set[tuple[str | int, ...]] = set()
-    for error in _validator(name).iter_errors(document.value):
-        keys = list(error.absolute_path)
-        problems.update(dict.fromkeys(_translate(document, error, keys)))
-        broken.add(tuple(keys[:2]))
-    return tuple(sorted(problems, key=sort_key)), frozenset(broken)
+    problems, ways = _translate_all(document, name)
+    broken = {tuple(keys[:2]) for keys in ways}
+    if len(problems) > MAX_PROBLEMS:
+        broken |= _all_entries(document.value)
+    return problems, frozenset(broken)
 
 
 def check_schema(document: Document) -> tuple[tuple[Problem, ...], frozenset[int]]:
@@ -73,14 +76,63 @@ def check_schema(document: Document) -> tuple[tuple[Problem, ...], frozenset[int
     The second value holds indexes into `falsifiers`; what is wrong elsewhere in the file does
     not keep a falsifier from being judged.
     """
+    if is_surely_valid(document.value):
+        return (), frozenset()
+    problems, entries = schema_problems(document, "contract-v1")
+    return problems, frozenset(
+        keys[1]
+        for keys in entries
+        if len(keys) > 1 and keys[0] == "falsifiers" and isinstance(keys[1], int)
+    )
+
+
+def _translate_all(
+    document: Document, name: str
+) -> tuple[tuple[Problem, ...], list[list[str | int]]]:
+    """The problems by place, and the ways to what they are about.
+
+    With more than `MAX_PROBLEMS` of them neither is complete: a file of a megabyte can have
+    millions.
+    """
     problems: dict[Problem, None] = {}
-    broken: set[int] = set()
-    for error in _validator("contract-v1").iter_errors(document.value):
+    ways: list[list[str | int]] = []
+    for error in _validator(name).iter_errors(document.value):
         keys = list(error.absolute_path)
         problems.update(dict.fromkeys(_translate(document, error, keys)))
-        if len(keys) > 1 and keys[0] == "falsifiers" and isinstance(keys[1], int):
-            broken.add(keys[1])
-    return tuple(sorted(problems, key=sort_key)), frozenset(broken)
+        ways.append(keys)
+        if len(problems) > MAX_PROBLEMS:
+            break
+    return tuple(sorted(problems, key=sort_key)), ways
+
+
+def _all_entries(value: Mapping[str, Any]) -> set[tuple[str | int, ...]]:
+    found: set[tuple[str | int, ...]] = set()
+    for key, child in value.items():
+        names: Any = child if isinstance(child, dict) else ()
+        if isinstance(child, list):
+            names = range(len(child))
+        found |= {(key,), *((key, name) for name in names)}
+    return found
+
+
+def is_surely_valid(value: object, name: str = "contract-v1") -> bool:
+    """True where a fast validator finds data valid; else its problems have to be looked for.
+
+    It needs jsonschema-rs, in the release that was compared with jsonschema.
+    """
+    validator = _fast_validator(name)
+    try:
+        return validator is not None and validator.is_valid(value)
+    except ValueError:  # a key that is no text, a number that JSON has no form for
+        return False
+
+
+@cache
+def _fast_validator(name: str) -> Any:
+    jsonschema_rs = find_accelerator("jsonschema_rs")
+    if jsonschema_rs is None:
+        return None
+    return jsonschema_rs.Draft7Validator(read_schema(name))
 
 
 @cache
@@ -166,10 +218,9 @@ def _guesses(error: ValidationError) -> dict[str, str | None]:
     mapping = _mapping_of(error)
     absent = [key for key in _schema_of(error)["properties"] if key not in mapping]
     unknown = sorted(set(mapping) - set(_schema_of(error)["properties"]))
-    if len(unknown) > _MAX_GUESSES:
+    if len(unknown) > MAX_GUESSES:
         return dict.fromkeys(unknown)
-    close = ((key, difflib.get_close_matches(key, absent, n=1)) for key in unknown)
-    return {key: found[0] if found else None for key, found in close}
+    return {key: nearest(key, absent) for key in unknown}
 
 
 def _expected(error: ValidationError) -> str:
@@ -190,18 +241,12 @@ def _expected_by_keyword(error: ValidationError) -> str:  # noqa: PLR0911 - a ta
             examples = _schema_of(error).get("examples", [])
             such = f" such as {examples[0]!r}" if examples else ""
             return f"of the form {_readable(rule)}{such}"
-        case "exclusiveMinimum":
-            return f"more than {rule}"
-        case "exclusiveMaximum":
-            return f"less than {rule}"
-        case "minimum":
-            return f"at least {rule}"
-        case "maximum":
-            return f"at most {rule}"
-        case "maxItems":
-            return f"a list of at most {rule}"
         case "uniqueItems":
             return "a list without repetition"
+        case str() as keyword if keyword in _LIMITS:
+            return f"{_LIMITS[keyword]} {rule}"
+        case "maxLength":
+            return f"at most {rule} characters"
         case _:  # minItems, minLength, minProperties: the schema asks for no other minimum
             return "not empty"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pv_harness.errors import EvidenceError
+from pv_harness.judging.measurement import LARGEST_INTEGER
 from pv_harness.wording import show
 
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _Choice = TypeVar("_Choice", bound="Enum")
 _DIGEST_LENGTH = 64
+_MAX_PATH_BYTES = 2048
+_MAX_PART_BYTES = 255
 _LAST_TIME_S = 253_402_300_799.0
 """The end of the year 9999, the last that a calendar date can be made of."""
 
@@ -64,6 +67,24 @@ class Field:
             raise self._refused("a name")
         return name
 
+    def path(self) -> str:
+        """A path as pv writes it, which stays below where it begins: no `..` leads out of it.
+
+        It may be absolute: what that place is to us, the one who opens it has to judge.
+        """
+        path = self.name()
+        if not is_path(path):
+            raise self._refused("a path without `..`, of a length that a file can have")
+        return path
+
+    def paths_below(self) -> tuple[str, ...]:
+        """A list of paths relative to the project's root, none of which leads out of it."""
+        found = tuple(item.path() for item in self.items())
+        for item, path in zip(self.items(), found, strict=True):
+            if path.startswith("/"):
+                raise item._refused("a path relative to the project's root")  # noqa: SLF001
+        return found
+
     def digest(self) -> str:
         """A SHA-256 in hex."""
         text = self.text()
@@ -104,6 +125,8 @@ class Field:
         """A whole number."""
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             raise self._refused("a whole number")
+        if abs(self.value) > LARGEST_INTEGER:
+            raise self._refused("a whole number of at most 300 digits")
         return self.value
 
     def counts(self) -> tuple[int, ...]:
@@ -127,10 +150,12 @@ class Field:
         return value  # type: ignore[return-value]
 
     def scalar(self) -> bool | int | float | str:
-        """A measured value: true, false, a finite number or a text."""
+        """A measured value: true, false, a text, or a finite number that is within a float."""
         value = self.value
         if isinstance(value, float) and not math.isfinite(value):
             raise self._refused("a finite number")
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise self._refused("a whole number of at most 300 digits")
         if not isinstance(value, bool | int | float | str):
             raise self._refused("a value")
         return value
@@ -142,6 +167,16 @@ class Field:
 def is_digest(text: str) -> bool:
     """True for a SHA-256 in hex, as the digest of a statement is written."""
     return len(text) == _DIGEST_LENGTH and not text.strip("0123456789abcdef")
+
+
+def is_path(text: str) -> bool:
+    """True for what a path of a file can be, and leads nowhere above where it begins."""
+    if 0 < len(text) <= _MAX_PART_BYTES and text.isascii() and ".." not in text:
+        return True  # nearly every one: a store holds some hundred thousand
+    if not 0 < len(os.fsencode(text)) <= _MAX_PATH_BYTES:
+        return False
+    parts = text.split("/")
+    return ".." not in parts and all(len(os.fsencode(p)) <= _MAX_PART_BYTES for p in parts)
 
 
 def expect(found: Field, expected: object) -> None:

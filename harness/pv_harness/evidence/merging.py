@@ -77,7 +77,8 @@ def plan_merge(
         known |= {s.digest: s for s in new}
     files = (file for store in (target, *folders) for file in list_files(store))
     present = (file.name.removesuffix(SUFFIX) for file in files)
-    gaps = find_gaps(target, tuple(known.values()), present)
+    signers = set(keys) if require_signed else None
+    gaps = find_gaps(target, tuple(known.values()), present, signers)
     findings += [gap for gap in gaps if gap not in here.findings]
     return MergePlan(target, tuple(sources), tuple(findings))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import EvidenceError
+from pv_harness.evidence.fields import Field
 from pv_harness.evidence.measurements import measurement_to_json, series_to_json
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Series, Verdict
 from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
@@ -19,7 +20,6 @@ from pv_harness.wording import show
 
 if TYPE_CHECKING:
     from pv_harness.contracts.contract import Scalar
-    from pv_harness.evidence.fields import Field
 
 _ENTRY_COLUMNS = 5
 _SPELLED_FLOATS = ("inf", "-inf", "nan")
@@ -128,7 +128,7 @@ def run_from_json(data: Field, table: EntryReader, statement: str) -> RunRecord:
         checks=data["checks"].names(),
         reached=data["reached"].names(),
         reached_in_process=data["reached_in_process"].names(),
-        opened=data["opened"].names(),
+        opened=data["opened"].paths_below(),
         attempt=data["attempt"].count(),
         cuda_peak_bytes=data["cuda_peak_bytes"].count(),
         duration_s=data["duration"].seconds(),
@@ -181,8 +181,16 @@ def _entry(row: Field) -> Entry:
     if len(columns) != _ENTRY_COLUMNS:
         raise EvidenceError(f"{row.place} has {len(columns)} columns, not {_ENTRY_COLUMNS}")
     kind, name, digest, bytes_digest, definitions = columns
-    digests = (digest.text(), bytes_digest.text_or_none())
-    return Entry(kind.choice(EntryKind), name.name(), *digests, definitions.text())
+    entry = Entry(
+        kind.choice(EntryKind),
+        name.name(),
+        digest.text(),
+        bytes_digest.text_or_none(),
+        definitions.text(),
+    )
+    for path in entry.paths:
+        Field(path, row.place).path()
+    return entry
 
 
 def _measurement(data: Field) -> Measurement:
@@ -214,10 +222,7 @@ def _number(stored: Field) -> float:
     value = _scalar(stored)
     if isinstance(value, (bool, str)):
         raise EvidenceError(f"{stored.place} is {show(value)}, it should be a number")
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise EvidenceError(f"{stored.place} is too large for a number") from error
+    return float(value)
 
 
 def _scalar(stored: Field) -> Scalar:

@@ -42,7 +42,16 @@ class PatchOutcome(Enum):
     @property
     def counts(self) -> bool:
         """True for what a planted change is there to show."""
-        return self in {PatchOutcome.KILLED, PatchOutcome.GREEN}
+        return self is PatchOutcome.KILLED or self is PatchOutcome.GREEN
+
+    @property
+    def is_settled(self) -> bool:
+        """False for what says nothing about the change itself: planted again, it may differ."""
+        return self not in {
+            PatchOutcome.TIMEOUT,
+            PatchOutcome.VOID,
+            PatchOutcome.RED_ON_ARRIVAL,
+        }
 
 
 @dataclass(frozen=True, slots=True)

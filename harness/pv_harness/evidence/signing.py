@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pv_harness.evidence.envelope import Envelope
 
-_MAX_KEY_BYTES = 64 << 10
+MAX_KEY_BYTES = 64 << 10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _MISSING = (
     "signatures need securesystemslib, which is not installed: pip install 'pv-harness[sign]'"
@@ -208,7 +208,7 @@ def _require_library() -> None:
 
 def _read_pem(file: Path) -> bytes:
     try:
-        return read_regular(file, _MAX_KEY_BYTES)
+        return read_regular(file, MAX_KEY_BYTES)
     except OSError as error:
         raise UsageError(f"{file}: the key can't be read ({reason(error)})") from error
 

@@ -15,19 +15,25 @@ from typing import TYPE_CHECKING
 
 from pv_harness.atomic_file import make_folder, write_atomically
 from pv_harness.digest import digest_bytes
-from pv_harness.errors import EvidenceError, InfrastructureError
+from pv_harness.errors import EvidenceError, InfrastructureError, StatementTooLargeError
 from pv_harness.evidence.chain import find_heads
 from pv_harness.evidence.envelope import decode_envelope, parse_json
 from pv_harness.evidence.fields import Field, is_digest
 from pv_harness.evidence.finding import Finding, FindingKind
 from pv_harness.evidence.signing import Keyring
-from pv_harness.evidence.statement import SUFFIX, encode_statement, read_payload
+from pv_harness.evidence.statement import (
+    SUFFIX,
+    decode_statement,
+    encode_statement,
+    read_payload,
+)
 from pv_harness.regular_file import read_regular, reason
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pv_harness.evidence.chain import Linked
     from pv_harness.evidence.signing import Signer
     from pv_harness.evidence.statement import RunStatement
 
@@ -41,25 +47,45 @@ RESTORE = (
 _NO_KEYS = Keyring({})
 
 
-def append_statement(folder: Path, run: RunStatement, signer: Signer | None = None) -> str:
+def append_statement(
+    folder: Path,
+    run: RunStatement,
+    signer: Signer | None = None,
+    known: Mapping[str, Linked] | None = None,
+) -> str:
     """Store a run and return its digest. Afterwards the file is there, whole and on disk.
 
     The stored statement refers to the heads of the store, whatever the `previous` of `run` is.
 
+    Args:
+        folder: the store.
+        run: what is stored.
+        signer: signs it; None for no signature.
+        known: digest -> what is known of statements that need not be read to find the heads.
+
     Raises:
-        InfrastructureError: the folder can't be written, or the statement is larger than any
-            that is read; then nothing was stored.
+        InfrastructureError: the folder can't be written, or the statement holds what no
+            reader takes; then nothing was stored.
+        StatementTooLargeError: the statement is larger than any that is read.
         EvidenceError: the folder is none or can't be listed.
     """
-    heads = _heads_to_name(folder, (gone.digest for gone in run.removed))
+    heads = _heads_to_name(folder, (gone.digest for gone in run.removed), known or {})
     linked = replace(run, previous=heads)
     data = encode_statement(linked, signer)
     if len(data) > _MAX_SIZE_BYTES:
-        raise InfrastructureError(
+        raise StatementTooLargeError(
             f"{folder}: the statement of this run has {len(data):,} bytes, at most "
             f"{_MAX_SIZE_BYTES:,} are read; measure fewer falsifiers at once"
         )
     digest = digest_bytes(data)
+    try:
+        decode_statement(data, digest)
+    except EvidenceError as error:
+        # Stored, it would stop every command until somebody takes the file away.
+        raise InfrastructureError(
+            f"{folder}: the statement of this run could not be read again: {error}; it is not "
+            "stored"
+        ) from error
     store_bytes(folder, digest, data)
     return digest
 
@@ -180,7 +206,9 @@ class _Links:
     removed: tuple[str, ...] = ()
 
 
-def _heads_to_name(folder: Path, removing: Iterable[str]) -> tuple[str, ...]:
+def _heads_to_name(
+    folder: Path, removing: Iterable[str], known: Mapping[str, Linked]
+) -> tuple[str, ...]:
     """The heads of the store, without what is about to be removed.
 
     A file that can't be read counts by its name, so that nothing gets lost from sight by being
@@ -189,10 +217,13 @@ def _heads_to_name(folder: Path, removing: Iterable[str]) -> tuple[str, ...]:
     links: dict[str, _Links] = {}
     for file in list_files(folder):
         digest = file.name.removesuffix(SUFFIX)
-        if is_digest(digest):
+        if digest in known:
+            removed = tuple(gone.digest for gone in known[digest].removed)
+            links[digest] = _Links(known[digest].previous, removed)
+        elif is_digest(digest):
             links[digest] = _read_links(file, digest)
-    removed = {gone for link in links.values() for gone in link.removed} | set(removing)
-    return find_heads({digest: link.previous for digest, link in links.items()}, removed)
+    gone = {name for link in links.values() for name in link.removed} | set(removing)
+    return find_heads({digest: link.previous for digest, link in links.items()}, gone)
 
 
 def _read_links(file: Path, digest: str) -> _Links:

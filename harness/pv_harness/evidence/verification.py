@@ -10,23 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pv_harness.evidence.chain import find_missing, heads_of
+from pv_harness.evidence.chain import find_missing, heads_of, noted_by
 from pv_harness.evidence.fields import is_digest
 from pv_harness.evidence.finding import Finding, FindingKind
 from pv_harness.evidence.signing import Keyring
 from pv_harness.evidence.statement import SUFFIX
 from pv_harness.evidence.store import RESTORE, examine_file, list_files
-from pv_harness.wording import show
+from pv_harness.evidence.summary import CLOCK_TOLERANCE_S, summarize
+from pv_harness.wording import counted
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pv_harness.evidence.chain import Linked
     from pv_harness.evidence.statement import RunStatement
+    from pv_harness.evidence.summary import StatementSummary
 
-CLOCK_TOLERANCE_S = 300.0
-"""How far the clocks of two machines may be apart, and one clock may be set back in a run."""
 _REPLACE = "measure again with `pv run --prove --again`, then `pv evidence gc --keep 0`"
 _WAIT = "wait for that time, or move the whole folder away and measure again with `pv run`"
 
@@ -94,16 +95,46 @@ def survey_store(
         (found for found in examined if not isinstance(found, Finding)),
         key=lambda s: (s.started_s, s.digest),
     )
+    summaries = [summarize(statement) for statement in statements]
     findings = [found for found in examined if isinstance(found, Finding)]
-    for statement in statements:
-        file = file_of(folder, statement.digest)
-        findings += examine_statement(statement, file, now_s)
-        if require_signed and not statement.signed_by:
-            findings.append(_unsigned(statement, file))
+    findings += [
+        _unsigned(summary, file_of(folder, summary.digest))
+        for summary in summaries
+        if require_signed and not summary.signed_by
+    ]
     present = {name for f in files if is_digest(name := f.name.removesuffix(SUFFIX))}
-    findings += find_gaps(folder, statements, present)
-    findings += _absent_heads(folder, statements, present, expected_heads)
+    signers = set(keys) if require_signed else None
+    findings += verify_summaries(folder, summaries, now_s, present, signers)
+    findings += _absent_heads(folder, summaries, present, expected_heads, signers)
+    if keys and not require_signed:
+        findings += _notes_by_nobody(folder, summaries, present)
     return Survey(tuple(statements), tuple(sorted(findings, key=_place)), len(files))
+
+
+def verify_summaries(
+    folder: Path,
+    summaries: Sequence[StatementSummary],
+    now_s: float,
+    present: Iterable[str] = (),
+    signers: Collection[str] | None = None,
+) -> tuple[Finding, ...]:
+    """Everything that is wrong with statements whose files are what they should be.
+
+    Args:
+        folder: the store.
+        summaries: of those that could be read, oldest first.
+        now_s: seconds since the epoch.
+        present: digests of files that are there besides, readable or not.
+        signers: names of trusted keys; only a note that one of them signed excuses a statement
+            that is gone. None takes the word of anybody.
+    """
+    findings = [
+        finding
+        for summary in summaries
+        for finding in _examine(summary, file_of(folder, summary.digest), now_s)
+    ]
+    findings += find_gaps(folder, summaries, present, signers)
+    return tuple(sorted(findings, key=_place))
 
 
 def file_of(folder: Path, digest: str) -> Path:
@@ -111,34 +142,24 @@ def file_of(folder: Path, digest: str) -> Path:
     return folder / f"{digest}{SUFFIX}"
 
 
-def examine_statement(statement: RunStatement, file: Path, now_s: float) -> Iterator[Finding]:
+def _examine(summary: StatementSummary, file: Path, now_s: float) -> Iterator[Finding]:
     """What is wrong inside one readable statement: its plan, and its times."""
-    recorded = {r.falsifier_id for r in statement.runs}
-    recorded |= {p.falsifier_id for p in statement.patches}
-    for word, ids in (
-        ("no record of {}, which was planned", set(statement.planned) - recorded),
-        ("a record of {}, which was not planned", recorded - set(statement.planned)),
-    ):
-        if ids:
-            what = word.format(_names(ids))
-            yield Finding(FindingKind.INCOMPLETE, file, what, _REPLACE)
+    for flaw in summary.flaws:
+        yield Finding(flaw.kind, file, flaw.what, _REPLACE)
     latest_s = now_s + CLOCK_TOLERANCE_S
-    if statement.started_s > latest_s:
-        what = f"it began {_ahead(statement.started_s - now_s)}"
+    if summary.started_s > latest_s:
+        what = f"it began {_ahead(summary.started_s - now_s)}"
         yield Finding(FindingKind.CLOCK, file, what, _WAIT)
-    elif statement.ended_s > latest_s:
-        what = f"a record was finished {_ahead(statement.ended_s - now_s)}"
+    elif summary.ended_s > latest_s:
+        what = f"a record was finished {_ahead(summary.ended_s - now_s)}"
         yield Finding(FindingKind.CLOCK, file, what, _WAIT)
-    finished = [(r.falsifier_id, r.finished_s) for r in statement.runs]
-    finished += [(p.falsifier_id, p.finished_s) for p in statement.patches]
-    early = {name for name, at_s in finished if at_s < statement.started_s - CLOCK_TOLERANCE_S}
-    if early:
-        what = f"records were finished before the run began: {_names(early)}"
-        yield Finding(FindingKind.CLOCK, file, what, _REPLACE)
 
 
 def find_gaps(
-    folder: Path, statements: Sequence[RunStatement], present: Iterable[str] = ()
+    folder: Path,
+    statements: Sequence[Linked],
+    present: Iterable[str] = (),
+    signers: Collection[str] | None = None,
 ) -> Iterator[Finding]:
     """What the references between statements show: those that are gone, or came too early.
 
@@ -146,9 +167,10 @@ def find_gaps(
         folder: the store.
         statements: those that could be read.
         present: digests of files that are there besides, readable or not.
+        signers: whose notes of a removal count, as for `verify_summaries`.
     """
-    for digest, referring in find_missing(statements, present).items():
-        what = f"{_short(referring[0])} refers to it, it is gone and no note says why"
+    for digest, referring in find_missing(statements, present, signers).items():
+        what = f"{_short(referring[0])} refers to it, it is gone and {_no_note(signers)}"
         yield Finding(FindingKind.MISSING, file_of(folder, digest), what, RESTORE)
     began = {statement.digest: statement.started_s for statement in statements}
     for statement in statements:
@@ -162,20 +184,49 @@ def find_gaps(
 
 def _absent_heads(
     folder: Path,
-    statements: Sequence[RunStatement],
+    statements: Sequence[StatementSummary],
     present: set[str],
     expected: Sequence[str],
+    signers: Collection[str] | None,
 ) -> Iterator[Finding]:
-    known = present | {removed.digest for s in statements for removed in s.removed}
+    known = present | noted_by(statements, signers)
     for head in expected:
         if not any(digest.startswith(head) for digest in known):
-            what = "it was named with --head, it is gone and no note says why"
+            what = f"it was named with --head, it is gone and {_no_note(signers)}"
             yield Finding(FindingKind.MISSING, file_of(folder, head), what, RESTORE)
 
 
-def _unsigned(statement: RunStatement, file: Path) -> Finding:
-    who = ", ".join(_short(keyid) for keyid in statement.keyids)
-    what = f"signed by keys that are not trusted: {who}" if who else "signed by nobody"
+def _no_note(signers: Collection[str] | None) -> str:
+    return f"no note{'' if signers is None else ' that a trusted key signed'} says why"
+
+
+def _notes_by_nobody(
+    folder: Path, statements: Sequence[StatementSummary], present: set[str]
+) -> Iterator[Finding]:
+    """Notes alone for which statements are not missed, though no trusted key signed them.
+
+    Who can't sign could excuse a deleted red run with one. It is no gap, as long as nobody asks
+    for signatures.
+    """
+    signers = {name for statement in statements for name in statement.signed_by}
+    missed = set(find_missing(statements, present, signers))
+    for statement in statements:
+        count = len({removed.digest for removed in statement.removed} & missed)
+        if count and not statement.signed_by:
+            what = f"nothing but this note, signed by {_who(statement) or 'nobody'}, excuses "
+            what += f"{counted(count, 'statement')} that {'is' if count == 1 else 'are'} gone"
+            yield Finding(
+                FindingKind.UNSIGNED, file_of(folder, statement.digest), what, RESTORE
+            )
+
+
+def _who(statement: StatementSummary) -> str:
+    keys = ", ".join(_short(keyid) for keyid in statement.keyids)
+    return f"keys that are not trusted: {keys}" if keys else ""
+
+
+def _unsigned(statement: StatementSummary, file: Path) -> Finding:
+    what = f"signed by {_who(statement) or 'nobody'}"
     remedy = (
         "measure again with `pv run --prove --again --sign KEYFILE`, then "
         "`pv evidence gc --keep 0 --sign KEYFILE`"
@@ -185,11 +236,6 @@ def _unsigned(statement: RunStatement, file: Path) -> Finding:
 
 def _ahead(seconds: float) -> str:
     return f"{seconds:,.0f} s in the future, at most {CLOCK_TOLERANCE_S:.0f} s are allowed for"
-
-
-def _names(ids: Iterable[str]) -> str:
-    first, *rest = sorted(ids)
-    return show(first) + (f" and {len(rest)} more" if rest else "")
 
 
 def _short(digest: str) -> str:

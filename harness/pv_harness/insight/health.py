@@ -87,6 +87,23 @@ def _flaky(row: Row) -> Iterator[Finding]:
         text = f"passed and failed on {_count(len(both), 'fingerprint')} of {len(verdicts)}"
         cure = "make the check deterministic, or give it seeds"
         yield _finding(Concern.FLAKY, row, text, cure)
+    yield from _flaky_plants(row)
+
+
+def _flaky_plants(row: Row) -> Iterator[Finding]:
+    """Planted changes that did as asked and did not, with nothing changed between the two."""
+    answers: dict[str, dict[str, set[bool]]] = {}
+    for record in _patches(row):
+        if record.outcome.is_settled:
+            prints = answers.setdefault(record.patch_digest, {})
+            prints.setdefault(record.manifest.fingerprint, set()).add(record.outcome.counts)
+    for plant in row.falsifier.plants:
+        prints = answers.get(plant.digest, {})
+        both = sum(len(seen) > 1 for seen in prints.values())
+        if both:
+            text = f"{plant.id} did as asked and did not on {_count(both, 'fingerprint')}"
+            cure = "make the check deterministic, or choose a defect that it can't miss"
+            yield _finding(Concern.FLAKY, row, f"{text} of {len(prints)}", cure)
 
 
 def _never_failed(row: Row) -> Iterator[Finding]:

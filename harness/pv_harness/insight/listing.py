@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Level
+    from pv_harness.judging.status import Status
 
 FORMAT = "pv-list/1"
 
@@ -29,13 +30,17 @@ class Wanted:
 
     Attributes:
         levels: ceilings.
-        kinds: kinds of status.
+        kinds: kinds of status; with `held`, either will do.
+        held: levels that hold now.
+        below: only what is not at its ceiling.
         covers: a module, or a pattern; a package means what lies below it too.
         contract: a contract's ID, or a pattern.
     """
 
     levels: tuple[Level, ...] = ()
     kinds: tuple[StatusKind, ...] = ()
+    held: tuple[Level, ...] = ()
+    below: bool = False
     covers: str = ""
     contract: str = ""
 
@@ -43,10 +48,17 @@ class Wanted:
         """True for a row that has everything that is asked for."""
         return (
             (not self.levels or row.falsifier.ceiling in self.levels)
-            and (not self.kinds or row.status.kind in self.kinds)
+            and self._has_status(row.status)
+            and not (self.below and row.status.at_ceiling)
             and (not self.covers or any(map(self._is_covered, row.falsifier.covers)))
             and (not self.contract or fnmatchcase(row.contract.id, self.contract))
         )
+
+    def _has_status(self, status: Status) -> bool:
+        if not (self.kinds or self.held):
+            return True
+        holds = status.kind is StatusKind.LEVEL and status.level in self.held
+        return holds or status.kind in self.kinds
 
     def _is_covered(self, module: str) -> bool:
         return fnmatchcase(module, self.covers) or module.startswith(f"{self.covers}.")

@@ -1,4 +1,9 @@
-"""A measured value held against a bound: the one place where a verdict on a number is made."""
+"""A measured value held against a bound: the one place where a verdict on a number is made.
+
+A threshold is a real number, and only a real number is within it. Infinity is what a
+computation that overflowed or diverged leaves behind, as NaN is: a loss of minus infinity is no
+good loss, though it is less than any bound. So neither is within any.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ class Measurement:
 
     Attributes:
         metric: the name that bounds refer to.
-        value: what was measured; a float may be NaN, which breaks every bound.
+        value: what was measured; a float may be NaN or infinite, which breaks every bound.
         unit: as the check gave it, or None.
         samples: how many observations the value rests on, or None.
         node: the check that measured it.
@@ -62,6 +67,8 @@ class Judgement:
         value, threshold = self.measurement.value, self.bound.threshold
         if not _is_number(value) or not _is_number(threshold):
             return None
+        if not math.isfinite(float(value)):
+            return None
         match self.bound.comparator:
             case Comparator.LE | Comparator.LT:
                 return float(threshold) - float(value)
@@ -78,9 +85,9 @@ class Judgement:
 
 
 def holds(bound: Bound, value: Scalar) -> bool:
-    """True if `value` is within `bound`. NaN and a value of another kind never are."""
+    """True if `value` is within `bound`. NaN, infinity, a value of another kind never are."""
     threshold = bound.threshold
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return False
     numbers = _is_number(value) and _is_number(threshold)
     if not numbers and type(value) is not type(threshold):
@@ -102,41 +109,54 @@ def judge(
     """Every judgement that the measurements allow, and the bounds that they leave open.
 
     Each value is held against its bound. Under a t-test over seeds it is the confidence limit
-    of the mean instead. A bound is left open if nothing measured it, or not with every seed.
+    of the mean instead. A bound is left open if nothing measured it, or not with every seed, or
+    if something did in another unit than the bound's; a value in another unit is held against
+    nothing.
     """
     measured = list(measurements)
     judgements: list[Judgement] = []
     unmeasured: list[Bound] = []
     for bound in bounds:
         found = [m for m in measured if m.metric == bound.metric]
-        is_open = not found or (seeds is not None and bool(_seed_problem_of(found, seeds)))
+        is_open = not found or bool(_problem_of(bound, found, seeds))
         if is_open:
             unmeasured.append(bound)
         if seeds is None or seeds.rule is SeedRule.BOUND:
-            judgements.extend(Judgement(bound, m) for m in found)
+            fitting = (m for m in found if _is_in_unit(bound, m))
+            judgements.extend(Judgement(bound, m) for m in fitting)
         elif not is_open:
             judgements.extend(_judge_mean(bound, found, seeds))
     return tuple(judgements), tuple(unmeasured)
 
 
-def find_seed_problem(
+def find_unanswering(
     bounds: Iterable[Bound], measurements: Iterable[Measurement], seeds: Seeds | None
 ) -> str:
-    """Why values don't answer a claim that asks for several seeds; empty if they do.
+    """Why values that were measured don't answer a claim; empty if they do.
 
-    Each metric is measured with each seed, and never without one; for a t-test once with each,
-    since two values of one seed are not independent. A metric that nothing measured has a
-    problem of another kind.
+    Each is in the unit of its bound; one without a unit is taken to be, and a bound without one
+    takes any. Where the claim asks for several seeds, each metric is measured with each, and
+    never without one; for a t-test once with each, since two values of one seed are not
+    independent. A metric that nothing measured has a problem of another kind.
     """
-    if seeds is None:
-        return ""
     measured = list(measurements)
-    for metric in dict.fromkeys(bound.metric for bound in bounds):
-        found = [m for m in measured if m.metric == metric]
-        problem = _seed_problem_of(found, seeds)
-        if found and problem:
-            return f"{metric} {problem}"
+    for bound in bounds:
+        found = [m for m in measured if m.metric == bound.metric]
+        problem = _problem_of(bound, found, seeds) if found else ""
+        if problem:
+            return f"{bound.metric} {problem}"
     return ""
+
+
+def _problem_of(bound: Bound, found: Sequence[Measurement], seeds: Seeds | None) -> str:
+    strange = next((m for m in found if not _is_in_unit(bound, m)), None)
+    if strange is not None:
+        return f"was measured in {strange.unit}, the bound is in {bound.unit}"
+    return "" if seeds is None else _seed_problem_of(found, seeds)
+
+
+def _is_in_unit(bound: Bound, measurement: Measurement) -> bool:
+    return not bound.unit or not measurement.unit or measurement.unit == bound.unit
 
 
 def _seed_problem_of(found: Sequence[Measurement], seeds: Seeds) -> str:
@@ -186,7 +206,7 @@ def plain_value(value: Any) -> Scalar:
     """
     if hasattr(value, "item") and not isinstance(value, (bool, int, float, str)):
         value = value.item()
-    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         raise TypeError("a measured integer has at most 300 digits, this one has more")
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(
@@ -195,7 +215,7 @@ def plain_value(value: Any) -> Scalar:
     return value
 
 
-_LARGEST_INTEGER = 10**300
+LARGEST_INTEGER = 10**300
 """Still a float, so that it has a margin."""
 
 

@@ -3,6 +3,15 @@
 A level holds if some passing record at the present fingerprint meets the conditions of that
 level and of all below it, every planted defect was killed and every control stayed green on the
 same fingerprint, and no record at it is red. Nothing here reads a file or a clock.
+
+That a check could not measure, BLOCKED for want of a device or SKIPPED by its own decision, is
+no news about the claim: such a record is a status only where no fresh one passed, however new
+it is. Otherwise the shard of a machine without a GPU would undo in a merged store what one with
+a GPU has shown. That a check broke is news: an ERROR counts until something newer passed.
+
+Nothing bad is retried away. Between two records at one fingerprint nothing has changed that
+they could differ by: a claim that failed and passed is FLAKY, and a planted change that once
+did not do as asked is weak, however often it did before or since.
 """
 
 from __future__ import annotations
@@ -11,16 +20,18 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pv_harness.contracts.contract import Defect
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.exit_code import ExitCode
 from pv_harness.fingerprint.manifest import input_digests
-from pv_harness.judging.measurement import find_seed_problem, judge
+from pv_harness.judging.measurement import find_unanswering, judge
+from pv_harness.judging.reason import tell_reason
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from pv_harness.contracts.contract import Falsifier, Level, LevelRule
+    from pv_harness.contracts.contract import Falsifier, Level, LevelRule, Plant
     from pv_harness.evidence.records import PatchRecord, RunRecord
     from pv_harness.fingerprint.manifest import Change
 
@@ -148,11 +159,14 @@ def derive_status(
         cure = f'write a check marked @pytest.mark.falsifies("{falsifier.id}")'
         return Status(StatusKind.UNBOUND, ceiling, why="no check is bound to it", cure=cure)
     judged = (judged_again(falsifier, a.record) for a in runs if not a.changes)
-    fresh = sorted(judged, key=_newest_last, reverse=True)
+    fresh = newest_first(judged)
     decided = _red_or_absent(falsifier, fresh, runs, patches)
     if decided is not None:
         return replace(decided, potency=potency)
     passed = [r for r in fresh if r.verdict is Verdict.PASSED]
+    hidden = _hidden_red(falsifier, passed, runs)
+    if hidden is not None:
+        return replace(hidden, potency=potency)
     return _status_of_passed(falsifier, passed, potency, patches)
 
 
@@ -166,24 +180,24 @@ def judged_again(falsifier: Falsifier, record: RunRecord) -> RunRecord:
     if broken:
         metrics = tuple(sorted({j.bound.metric for j in broken}))
         return replace(record, verdict=Verdict.FAILED, broken=metrics, reason=str(broken[0]))
-    seedless = find_seed_problem(bounds, record.measurements, seeds)
-    reason = f"passed, but {seedless or f'{unmeasured[0].metric} was never measured'}"
+    strange = find_unanswering(bounds, record.measurements, seeds)
+    reason = f"passed, but {strange or f'{unmeasured[0].metric} was never measured'}"
     return replace(record, verdict=Verdict.ERROR, reason=reason)
 
 
 def measure_potency(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> Potency:
     """The count of killed defects among those declared now, at the present fingerprint."""
+    killed = 0
     weak: list[str] = []
     missing: list[str] = []
     for item in falsifier.plants:
-        outcome = _fresh_outcome(item.digest, patches)
-        if outcome is None:
+        answer = answer_to(item, _fresh(patches))
+        if answer is None:
             missing.append(item.id)
-        elif not outcome.counts:
-            weak.append(f"{item.id} {outcome.value}")
-    killed = sum(
-        _fresh_outcome(d.digest, patches) is PatchOutcome.KILLED for d in falsifier.defects
-    )
+        elif not answer.outcome.counts:
+            weak.append(f"{item.id} {answer.outcome.value}")
+        elif isinstance(item, Defect) and answer.outcome is PatchOutcome.KILLED:
+            killed += 1
     return Potency(killed, len(falsifier.defects), tuple(weak), tuple(missing))
 
 
@@ -206,8 +220,8 @@ def level_conditions(
     for judgement in judgements:
         yield Condition(str(judgement), judgement.holds, f"pv run {falsifier.id}")
     for bound in unmeasured:
-        seedless = find_seed_problem([bound], record.measurements, falsifier.seeds)
-        text = f"{bound}: {seedless or 'never measured'}"
+        strange = find_unanswering([bound], record.measurements, falsifier.seeds)
+        text = f"{bound}: {strange or 'never measured'}"
         yield Condition(text, holds=False, cure="measure it in the check")
 
 
@@ -235,21 +249,59 @@ def _red_or_absent(
         why, cure = "passed and failed on one fingerprint", "make the check deterministic"
         return Status(StatusKind.FLAKY, ceiling, why=why, cure=cure, record=failed[0])
     if failed:
-        why, cure = _first_line(failed[0].reason), f"pv explain {falsifier.id}"
+        why, cure = tell_reason(failed[0].reason), f"pv explain {falsifier.id}"
         detail = ", ".join(failed[0].broken)
         return Status(StatusKind.FAILED, ceiling, None, detail, why, cure, record=failed[0])
+    broken = by_verdict[Verdict.ERROR]
+    if passed and not (broken and broken[0].finished_s >= passed[0].finished_s):
+        return None
     for verdict, kind in _ABSENT:
         found = by_verdict[verdict]
-        if found and (not passed or _newest_last(found[0]) > _newest_last(passed[0])):
-            why, detail = _first_line(found[0].reason), ""
+        if found:
+            why, detail = tell_reason(found[0].reason), ""
             cure = f"pv run {falsifier.id} --again"
+            if verdict is Verdict.ERROR and _TIMED_OUT not in why:
+                # Measured again without an edit, it would break again.
+                cure = f"pv explain {falsifier.id}"
             if verdict is Verdict.BLOCKED:
                 detail = why
                 cure = f"pv run --prove {falsifier.id}, where {falsifier.requires} is"
             return Status(kind, ceiling, None, detail, why, cure, record=found[0])
-    return None if passed else _stale_or_never(falsifier, runs, patches)
+    return _stale_or_never(falsifier, runs, patches)
 
 
+def _hidden_red(
+    falsifier: Falsifier, passed: Sequence[RunRecord], runs: Sequence[Assessed]
+) -> Status | None:
+    """STALE for a red record that an edit of what no passing one rests on has made stale.
+
+    It is newer than all that passed, and where their manifests can be compared nothing has
+    changed: the edit must not take it away. Had anything changed that they rest on as well, the
+    red one would be of another tree, a change that was taken back say.
+    """
+    newest_s = max(record.finished_s for record in passed)
+    held = {(entry.kind, entry.name) for r in passed for entry in r.manifest.entries}
+    hidden = [
+        a
+        for a in runs
+        if a.changes
+        and a.record.finished_s >= newest_s
+        and judged_again(falsifier, a.record).verdict in {Verdict.FAILED, Verdict.ERROR}
+        and not any((change.kind, change.name) in held for change in a.changes)
+    ]
+    if not hidden:
+        return None
+    newest = newest_first(a.record for a in hidden)[0]
+    because = str(next(a for a in hidden if a.record is newest).changes[0])
+    was = f"was {judged_again(falsifier, newest).verdict.value}, because {because}"
+    cure = f"pv run --prove {falsifier.id} --again"
+    return Status(StatusKind.STALE, falsifier.ceiling, None, was, because, cure, record=newest)
+
+
+_TIMED_OUT = "did not end within"
+"""In the reason of a check that took too long: on another day it may not."""
+_MOST_TOLD = 3
+"""Of the planted changes that did not do as asked, so many are told with their reasons."""
 _ABSENT = (
     (Verdict.ERROR, StatusKind.ERROR),
     (Verdict.SKIPPED, StatusKind.NOT_RUN),
@@ -261,33 +313,49 @@ def _stale_or_never(
     falsifier: Falsifier, runs: Sequence[Assessed], patches: Sequence[AssessedPatch]
 ) -> Status:
     ceiling, cure = falsifier.ceiling, f"pv run --prove {falsifier.id}"
-    stale = sorted((a for a in runs if a.changes), key=lambda a: _newest_last(a.record))
+    stale = [a for a in runs if a.changes]
     if not stale:
         return Status(StatusKind.NOT_RUN, ceiling, why="never measured", cure=cure)
-    last = stale[-1]
-    level = _former_level(falsifier, last.record, patches)
-    was = level.value if level else last.record.verdict.value
+    newest = newest_first(a.record for a in stale)[0]
+    last = next(a for a in stale if a.record is newest)
+    then_runs, then_patches = at_last_fingerprint(runs, patches)
+    then = derive_status(falsifier, bound=True, runs=then_runs, patches=then_patches)
+    level = then.level if then.kind is StatusKind.LEVEL else None
+    # What the present claim makes of an old number was never a status of its own.
+    is_told = level is not None or then.kind in {StatusKind.FLAKY, StatusKind.VACUOUS}
+    was = (level or then.kind).value if is_told else last.record.verdict.value
     because = str(last.changes[0])
     if len(last.changes) > 1:
         because += f" and {len(last.changes) - 1} more"
     detail = f"was {was}, because {because}"
-    return Status(StatusKind.STALE, ceiling, level, detail, because, cure, record=last.record)
+    record = then.record if level is not None else last.record
+    return Status(StatusKind.STALE, ceiling, level, detail, because, cure, record=record)
 
 
-def _former_level(
-    falsifier: Falsifier, record: RunRecord, patches: Sequence[AssessedPatch]
-) -> Level | None:
-    if record.verdict is not Verdict.PASSED:
-        return None
-    then = [
-        AssessedPatch(p.record)
-        for p in patches
-        if p.record.manifest.fingerprint == record.manifest.fingerprint
-    ]
-    potency = measure_potency(falsifier, then)
-    if potency.missing or potency.weak:
-        return None
-    return highest_level(falsifier, record)[0]
+def at_last_fingerprint(
+    runs: Sequence[Assessed], patches: Sequence[AssessedPatch]
+) -> tuple[tuple[Assessed, ...], tuple[AssessedPatch, ...]]:
+    """The stale records at the fingerprint that was measured last, as though nothing changed.
+
+    What they say together is what they said then: not the newest of them alone.
+    """
+    stale = [a.record for a in runs if a.changes]
+    if not stale:
+        return (), ()
+    last = newest_first(stale)[0].manifest
+    # Records mostly share one manifest, and a fingerprint costs its digest.
+    known = {id(last): True}
+
+    def belongs(record: RunRecord | PatchRecord) -> bool:
+        held = record.manifest
+        if id(held) not in known:
+            known[id(held)] = held.fingerprint == last.fingerprint
+        return known[id(held)]
+
+    return (
+        tuple(Assessed(record) for record in stale if belongs(record)),
+        tuple(AssessedPatch(p.record) for p in patches if p.changes and belongs(p.record)),
+    )
 
 
 def _status_of_passed(
@@ -303,8 +371,8 @@ def _status_of_passed(
     everything = (*planted, *conditions)
     if potency.weak:
         detail = ", ".join(potency.weak)
-        why = _patch_reason(falsifier, patches)
-        kind, cure = StatusKind.VACUOUS, "sharpen the check, or correct the defect"
+        why = _weak_reason(falsifier, patches)
+        kind, cure = StatusKind.VACUOUS, _cure_of(potency.weak)
         return Status(
             kind, falsifier.ceiling, None, detail, why, cure, potency, everything, record
         )
@@ -351,35 +419,81 @@ def _potency_conditions(potency: Potency, cure: str) -> Iterator[Condition]:
         names = ", ".join(potency.missing)
         yield Condition(f"not planted at this fingerprint: {names}", holds=False, cure=cure)
     for text in potency.weak:
-        yield Condition(text, holds=False, cure="sharpen the check, or correct the defect")
+        yield Condition(text, holds=False, cure=_cure_of([text]))
     if not potency.missing and not potency.weak:
         yield Condition(f"{potency} planted defects killed, controls green", holds=True)
 
 
-def _fresh_outcome(digest: str, patches: Sequence[AssessedPatch]) -> PatchOutcome | None:
-    """The outcome of the newest fresh record of a patch; a bad one at the same time wins."""
-    found = [p.record for p in patches if p.record.patch_digest == digest and not p.changes]
-    if not found:
-        return None
-    newest = max(found, key=lambda r: (r.finished_s, not r.outcome.counts, r.outcome.value))
-    return newest.outcome
+def _cure_of(weak: Sequence[str]) -> str:
+    """What to do about planted changes that did not do as asked, `name OUTCOME` each."""
+    if all(text.endswith(f" {PatchOutcome.VOID.value}") for text in weak):
+        return "let the contract find its text in the file as it is: pv prove --verify-anchors"
+    return "sharpen the check, or correct the defect"
 
 
-def _patch_reason(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> str:
-    declared = {d.digest for d in falsifier.plants}
-    weak = [
-        p.record
-        for p in patches
-        if p.record.patch_digest in declared and not p.changes and not p.record.outcome.counts
+def answer_to(plant: Plant, records: Iterable[PatchRecord]) -> PatchRecord | None:
+    """The record that says what a planted change did, of those at one fingerprint.
+
+    A settled outcome that doesn't count decides, then one that does, then one that settles
+    nothing; of equals the newest.
+    """
+    digest = plant.digest
+    found = (record for record in records if record.patch_digest == digest)
+    return max(found, key=_decisive_last, default=None)
+
+
+def _decisive_last(record: PatchRecord) -> tuple[bool, bool, tuple[float | bool | str, ...]]:
+    outcome = record.outcome
+    bad = outcome.is_settled and not outcome.counts
+    return (bad, outcome.counts, newest_and_worst_last(record))
+
+
+def _fresh(patches: Iterable[AssessedPatch]) -> list[PatchRecord]:
+    return [patch.record for patch in patches if not patch.changes]
+
+
+def newest_and_worst_last(record: PatchRecord) -> tuple[float, bool, str, str, str, str]:
+    """A sorting key: of records of one moment the bad one is the last."""
+    outcome = record.outcome
+    told = (outcome.value, record.reason, record.lane, record.statement)
+    return (record.finished_s, not outcome.counts, *told)
+
+
+def _weak_reason(falsifier: Falsifier, patches: Sequence[AssessedPatch]) -> str:
+    """What each planted change did instead, and why that is known: `one SURVIVED: reason`."""
+    fresh = _fresh(patches)
+    answers = ((plant, answer_to(plant, fresh)) for plant in falsifier.plants)
+    told = [
+        tell_answer(plant, answer, fresh)
+        for plant, answer in answers
+        if answer is not None and not answer.outcome.counts
     ]
-    newest = max(weak, key=lambda r: (r.finished_s, r.patch_id, r.outcome.value, r.reason))
-    return f"{newest.patch_id}: {_first_line(newest.reason)}"
+    more = len(told) - _MOST_TOLD
+    return "; ".join(told[:_MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
+
+
+def tell_answer(plant: Plant, answer: PatchRecord, records: Iterable[PatchRecord]) -> str:
+    """`minus SURVIVED: why`, and whether the same change did as asked at another time."""
+    why = tell_reason(answer.reason).removeprefix(f"{plant.id}: ")
+    told = ": ".join(filter(None, (f"{plant.id} {answer.outcome.value}", why)))
+    digest = plant.digest
+    good = [r.outcome.value for r in records if r.patch_digest == digest and r.outcome.counts]
+    return f"{told} ({good[0]} at another time)" if good else told
+
+
+def newest_first(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """The records, those of one moment ordered by all that they say, not by how they came."""
+    found = list(records)
+    if len(found) < 2:
+        return found
+    found.sort(key=lambda record: record.finished_s, reverse=True)
+    moments = {record.finished_s for record in found}
+    if len(moments) == len(found):
+        return found
+    # Spelling a record out costs more than all the rest: only where it has to decide.
+    return sorted(found, key=_newest_last, reverse=True)
 
 
 def _newest_last(record: RunRecord) -> tuple[float, str]:
-    # Records of one moment are ordered by all that they say, never by how they were listed.
-    return (record.finished_s, repr(record))
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else ""
+    # Curves are left out: nothing judges them, and not every reader of a store keeps them.
+    return (record.finished_s, repr(replace(record, series=())))

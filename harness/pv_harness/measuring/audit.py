@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import CodeType, FrameType
 
@@ -24,7 +24,9 @@ _NOT_READING = os.O_WRONLY | os.O_RDWR | getattr(os, "O_DIRECTORY", 0)
 
 
 class AuditWatch:
-    """Calls `on_read` for files below `root`, and `on_module` for modules below `roots`.
+    """Calls `on_read` for files below `root`, and `on_module` for modules below `folders`.
+
+    The folders are those of `project_folders`.
 
     Both get absolute paths, each path at every time that it is opened or executed.
     """
@@ -32,13 +34,13 @@ class AuditWatch:
     def __init__(
         self,
         root: Path,
-        roots: Sequence[Path],
+        folders: Sequence[str],
         on_read: Callable[[str], None],
         on_module: Callable[[str], None],
         on_replace: Callable[[], None] = lambda: None,
     ) -> None:
         self._root = f"{root}{os.sep}"
-        self._roots = tuple(f"{folder}{os.sep}" for folder in roots)
+        self._folders = tuple(folders)
         self._on_read = on_read
         self._on_module = on_module
         self._on_replace = on_replace
@@ -78,7 +80,7 @@ class AuditWatch:
         self._on_read(path)
 
     def _executed(self, code: CodeType) -> None:
-        if code.co_name == "<module>" and code.co_filename.startswith(self._roots):
+        if code.co_name == "<module>" and is_of_project(code.co_filename, self._folders):
             self._on_module(code.co_filename)
 
 
@@ -96,6 +98,23 @@ def is_data(relative: str) -> bool:
         return False
     parts = relative.split("/")
     return not any(part.startswith(".") or part in _LEFT_OUT for part in parts)
+
+
+def project_folders(root: Path | None, source_roots: Iterable[Path]) -> tuple[str, ...]:
+    """Where modules of the project lie, as `is_of_project` takes it.
+
+    Below the root, too, where it is no source root: Python finds modules in the folder that
+    pytest is started in, and beside a script.
+    """
+    folders = dict.fromkeys((*source_roots, *([root] if root else [])))
+    return tuple(f"{folder}{os.sep}" for folder in folders)
+
+
+def is_of_project(file: str, folders: tuple[str, ...]) -> bool:
+    """True for a file in one of these folders, what is installed or hidden there left out."""
+    return file.startswith(folders) and any(
+        file.startswith(folder) and is_data(file[len(folder) :]) for folder in folders
+    )
 
 
 def importing_module(roots: Sequence[str]) -> str | None:

@@ -7,88 +7,32 @@ its process with it.
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from pv_harness.errors import InfrastructureError
-from pv_harness.measuring.command import clean_environment, kill_group
-from pv_harness.measuring.devices import THREADS, available_cores, threads_per_worker
-from pv_harness.measuring.plan import PLAN_VARIABLE
+from pv_harness.measuring.launch import start_pytest
 from pv_harness.measuring.record import (
     Outcome,
-    group_path,
+    never_started,
     read_collected,
-    read_groups,
-    read_node,
-    read_record,
     read_records,
     read_starts,
     record_path,
-    still_runs,
 )
+from pv_harness.measuring.watch import Watch
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from pv_harness.measuring.plan import Plan
+    from pv_harness.measuring.launch import Launch
     from pv_harness.measuring.record import CheckRecord
 
-_POLL_S = 0.05
 _OUTPUT_BYTES = 1 << 16
-_TIMEOUT_S = 120.0
-_GRACE_S = 30.0
-"""Time beyond a check's own limit for what pytest does around it."""
-
-
-class RunningProcess(Protocol):
-    """What is asked of a process that runs pytest: it leads a process group of its own."""
-
-    pid: int
-    returncode: int | None
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end, or raise subprocess.TimeoutExpired."""
-        ...
-
-
-class Starter(Protocol):
-    """A way to run `pytest.main(args)` in a process that knows nothing of the project yet."""
-
-    def __call__(
-        self, args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
-    ) -> RunningProcess:
-        """Start it; everything that it prints goes to `output`."""
-        ...
-
-
-def start_fresh(
-    args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
-) -> RunningProcess:
-    """Run pytest in a new interpreter.
-
-    Raises:
-        InfrastructureError: it can't be started.
-    """
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and planned node IDs
-            [sys.executable, "-m", "pytest", *args],
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise InfrastructureError(f"pytest can't be started: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +59,15 @@ class Measured:
     output: str = ""
     collected: frozenset[str] = frozenset()
 
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How to start pytest for a plan.
-
-    Attributes:
-        plan: what is judged.
-        jobs: processes that share the checks.
-        timeouts_s: planned node ID -> seconds that one check may take.
-        environment: variables beyond those of this process.
-        starter: how the process is made.
-        enough: a record after which nothing more is asked; the remaining checks are not run.
-        on_running: told every few hundredths of a second which checks run just now.
-    """
-
-    plan: Plan
-    jobs: int = 1
-    timeouts_s: Mapping[str, float] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    starter: Starter = start_fresh
-    enough: Callable[[CheckRecord], bool] = lambda _: False
-    on_running: Callable[[frozenset[str]], None] = lambda _: None
+    def take_in(self, record: CheckRecord) -> None:
+        """Keep a record; of two of one check the one that is not green."""
+        known = self.records.setdefault(record.function, [])
+        for number, other in enumerate(known):
+            if other.node == record.node:
+                if other.outcome is Outcome.PASSED:
+                    known[number] = record
+                return
+        known.append(record)
 
 
 def run_checks(
@@ -156,7 +87,7 @@ def run_checks(
     pending = list(dict.fromkeys(nodes))
     while pending:
         progress = _run_once(pending, launch, measured, on_record)
-        if any(launch.enough(r) for records in measured.records.values() for r in records):
+        if launch.enough is not None and any(map(launch.enough, _all_records(measured))):
             break
         pending = _unsettled(pending, measured)
         if pending and not progress:
@@ -211,21 +142,28 @@ def _run_once(
     known_before = _count_known(measured)
     _forget_marks(record_dir, frozenset(nodes))
     with tempfile.TemporaryFile() as output:
-        watch = _Watch(launch, on_record)
-        cut = watch.until_it_ends(_start(nodes, launch, output))
+        watch = Watch(launch, on_record)
+        cut = watch.until_it_ends(start_pytest(nodes, launch, output))
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _OUTPUT_BYTES))
         measured.output = _tail(output.read().decode("utf-8", "replace"))
     measured.collected = read_collected(record_dir)
+    starts = read_starts(record_dir)
     for record in read_records(record_dir):
-        _take_in(measured, record)
+        if record.node not in starts:
+            raise never_started(record_dir, record.node)
+        measured.take_in(record)
     finished = {r.node for records in measured.records.values() for r in records}
     # Those cut short did nothing wrong, and are given to another process.
-    for node in sorted(read_starts(record_dir).keys() - finished - cut.short):
+    for node in sorted(starts.keys() - finished - cut.short):
         hung = node in cut.overdue
         reason = cut.overdue.get(node) or f"its process died:\n{measured.output}"
         measured.lost.setdefault(node.partition("[")[0], Lost(reason, timed_out=hung))
     return _count_known(measured) > known_before
+
+
+def _all_records(measured: Measured) -> Iterator[CheckRecord]:
+    return itertools.chain.from_iterable(measured.records.values())
 
 
 def _count_known(measured: Measured) -> int:
@@ -238,165 +176,6 @@ def _forget_marks(record_dir: Path, functions: frozenset[str]) -> None:
         if node.partition("[")[0] in functions:
             mark.unlink()
             record_path(record_dir, node).unlink(missing_ok=True)
-
-
-def _take_in(measured: Measured, record: CheckRecord) -> None:
-    """Keep a record; of two of one check the one that is not green."""
-    known = measured.records.setdefault(record.function, [])
-    for number, other in enumerate(known):
-        if other.node == record.node:
-            if other.outcome is Outcome.PASSED:
-                known[number] = record
-            return
-    known.append(record)
-
-
-def _start(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> RunningProcess:
-    plan = launch.plan
-    plan_file = plan.record_dir / "plan.json"
-    plan.write(plan_file)
-    roots = os.pathsep.join(str(root) for root in plan.source_roots)
-    inherited = os.environ.get("PYTHONPATH")
-    environment = {
-        **clean_environment(),
-        "PYTHONPATH": os.pathsep.join([roots, inherited]) if inherited else roots,
-        PLAN_VARIABLE: str(plan_file),
-        **launch.environment,
-    }
-    parallel: list[str] = []
-    if launch.jobs > 1:
-        parallel = ["-p", "xdist", "-n", str(launch.jobs), "--dist", "loadscope"]
-        threads = threads_per_worker(available_cores(), launch.jobs)
-        environment.setdefault(THREADS, str(threads))
-    args = [*_PYTEST_OPTIONS, "--rootdir", str(plan.root), *parallel, *nodes]
-    process = launch.starter(args, plan.root, environment, output)
-    # Whoever cleans up after us, should we be killed, finds the group by this.
-    group_path(plan.record_dir, process.pid).touch()
-    return process
-
-
-_PYTEST_OPTIONS = (
-    "-q",
-    # This plugin, also where the environment tells pytest to load none by itself.
-    "-p",
-    "pv",
-    # pytest would rewrite the assertions of the subject too: what is measured is what is there.
-    "--assert=plain",
-    "-p",
-    "no:cacheprovider",
-    # It imports hypothesis for its summary, a second that no check needs.
-    "-p",
-    "no:hypothesispytest",
-)
-
-
-class _Cut(NamedTuple):
-    """The checks that a process was killed in the midst of.
-
-    Attributes:
-        overdue: those that overstayed -> what is said of them.
-        short: those that were only running beside them.
-    """
-
-    overdue: dict[str, str]
-    short: frozenset[str]
-
-
-class _Watch:
-    """Looks after one process of pytest: reports what it records, kills it when it hangs."""
-
-    def __init__(self, launch: Launch, on_record: Callable[[CheckRecord], None]) -> None:
-        self._launch = launch
-        self._record_dir = launch.plan.record_dir
-        self._on_record = on_record
-        # What an earlier process of this run has left behind is no news.
-        self._reported = self._names()
-        self._running: dict[str, Path] = {}
-        self._seen = 0
-        self._last_news_s = time.monotonic()
-
-    def until_it_ends(self, process: RunningProcess) -> _Cut:
-        """Wait for the end of the process, or bring it about."""
-        try:
-            while True:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL_S)
-                new = self._look()
-                if process.returncode is not None:
-                    return _Cut({}, frozenset())
-                cut = self._reason_to_end(new)
-                if cut is not None:
-                    self._kill(process)
-                    return cut
-        except BaseException:
-            self._kill(process)
-            raise
-        finally:
-            group_path(self._record_dir, process.pid).unlink(missing_ok=True)
-
-    def _reason_to_end(self, new: Sequence[CheckRecord]) -> _Cut | None:
-        unfinished = self._running
-        if any(self._launch.enough(record) for record in new):
-            return _Cut({}, frozenset(unfinished))
-        overdue = self._overdue(unfinished)
-        if overdue or self._is_idle(unfinished, new):
-            short = {n for n, mark in unfinished.items() if still_runs(mark)} - overdue.keys()
-            return _Cut(overdue, frozenset(short))
-        return None
-
-    def _overdue(self, unfinished: Mapping[str, Path]) -> dict[str, str]:
-        now = time.time()
-        overdue = {}
-        for node, mark in unfinished.items():
-            limit_s = self._launch.timeouts_s.get(node.partition("[")[0], _TIMEOUT_S)
-            # A mark that nobody holds is of a worker that died; xdist goes on without it.
-            if now - mark.stat().st_mtime > limit_s + _GRACE_S and still_runs(mark):
-                overdue[node] = f"did not end within {limit_s:g} s and was killed"
-        return overdue
-
-    def _is_idle(self, unfinished: Mapping[str, Path], new: Sequence[CheckRecord]) -> bool:
-        """True if no check runs, and none has begun or ended for longer than one may take."""
-        running = any(still_runs(mark) for mark in unfinished.values())
-        if running or new or len(unfinished) != self._seen:
-            self._seen = len(unfinished)
-            self._last_news_s = time.monotonic()
-        patience_s = max(self._launch.timeouts_s.values(), default=_TIMEOUT_S) + _GRACE_S
-        return time.monotonic() - self._last_news_s > patience_s
-
-    def _kill(self, process: RunningProcess) -> None:
-        kill_group(process.pid)
-        process.wait()
-        for group in read_groups(self._record_dir):
-            kill_group(group)
-
-    def _names(self) -> set[str]:
-        with os.scandir(self._record_dir) as entries:
-            return {entry.name for entry in entries}
-
-    def _look(self) -> list[CheckRecord]:
-        """Take in which checks have started and ended since the last look."""
-        names = self._names() - self._reported
-        new = []
-        for name in sorted(names):  # a check's own record comes before the mark of its start
-            kind, _, rest = name.partition("-")
-            if not rest.endswith(".json") or kind not in {"check", "start"}:
-                continue
-            self._reported.add(name)
-            if kind == "check":
-                new.append(read_record(self._record_dir / name))
-            else:
-                mark = self._record_dir / name
-                self._running[read_node(mark)] = mark
-        for record in new:
-            self._on_record(record)
-        for node in [n for n, mark in self._running.items() if _has_ended(mark)]:
-            del self._running[node]
-        self._launch.on_running(frozenset(self._running))
-        return new
-
-
-def _has_ended(mark: Path) -> bool:
-    return mark.with_name(mark.name.replace("start-", "check-", 1)).exists()
 
 
 def _tail(text: str, lines: int = 30) -> str:

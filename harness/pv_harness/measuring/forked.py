@@ -44,11 +44,21 @@ _LIMITS = (
 )
 
 
+_TAKEN: dict[str, str] = {}
+
+
+def take_templates() -> None:
+    """Remember the templates and take their variable away: the unplanted run has none."""
+    folder = os.environ.pop(TEMPLATES_VARIABLE, None)
+    if folder is not None:
+        _TAKEN[TEMPLATES_VARIABLE] = folder
+
+
 def start_command(
     words: Sequence[str], *, cwd: Path | None, environment: Mapping[str, str], stdin: bool
 ) -> ForkedCommand | None:
     """A fork that runs the command, or None where only a real process will do."""
-    folder = os.environ.get(TEMPLATES_VARIABLE)
+    folder = os.environ.get(TEMPLATES_VARIABLE) or _TAKEN.get(TEMPLATES_VARIABLE)
     if folder is None:
         return None
     pipes = Pipes(with_stdin=stdin)
@@ -85,11 +95,13 @@ def start_forked(
         connection = _connect(folder, key)
     if connection is None:
         return None
+    inherited = _inherited_state()
     request = {
         **program,
         "cwd": str(cwd or Path.cwd()),
         "environment": dict(environment),
-        "umask": _umask(),
+        "umask": int(inherited["Umask"], 8),
+        "signals": [inherited["SigBlk"], inherited["SigIgn"]],
         "affinity": sorted(os.sched_getaffinity(0)),
         "limits": [[n, list(resource.getrlimit(n))] for n in _LIMITS],
     }
@@ -212,7 +224,11 @@ def _wish_for(folder: Path, key: str, environment: Mapping[str, str]) -> bool:
     return False
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _inherited_state() -> dict[str, str]:
+    """What the system says of this thread; a process that it starts inherits some of it.
+
+    `os.umask` can only be asked by changing it, which other threads would see.
+    """
+    lines = Path("/proc/thread-self/status").read_text(encoding="ascii", errors="replace")
+    pairs = (line.partition(":") for line in lines.splitlines())
+    return {name: value.strip() for name, _, value in pairs}

@@ -11,7 +11,7 @@ from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pv_harness.contracts.contract import Contract, Falsifier
     from pv_harness.project import Project
@@ -25,7 +25,6 @@ class Target:
 
     Attributes:
         blocked: the device that is missing, or None.
-        enough: a metric; the check that breaks its bound has shown all that is asked, and ends.
         seeds: what the check is repeated with, or None.
     """
 
@@ -33,7 +32,6 @@ class Target:
     bounds: tuple[Bound, ...]
     blocked: str | None = None
     timeout_s: float = 120.0
-    enough: str | None = None
     seeds: Seeds | None = None
 
 
@@ -49,6 +47,7 @@ class Plan:
         targets: falsifier ID -> target.
         inputs: input name -> part name -> absolute path.
         in_place: the sources are the project's own, which anybody may edit meanwhile.
+        check_folders: where checks and what they share lie.
         devices: GPUs, one for each of several workers; None leaves all visible to each.
     """
 
@@ -60,6 +59,7 @@ class Plan:
     inputs: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     in_place: bool = False
     devices: tuple[str, ...] | None = None
+    check_folders: tuple[Path, ...] = ()
 
     def write(self, file: Path) -> None:
         """Store the plan for the child to read."""
@@ -81,6 +81,7 @@ def read_plan(file: Path) -> Plan:
         },
         in_place=data["in_place"],
         devices=None if data["devices"] is None else tuple(data["devices"]),
+        check_folders=tuple(Path(p) for p in data["check_folders"]),
     )
 
 
@@ -121,11 +122,13 @@ def watched_entries(contracts: tuple[Contract, ...]) -> tuple[str, ...]:
     )
 
 
-def relocate(project: Project, root: Path) -> tuple[Path, ...]:
-    """The folders that modules are imported from, as they lie in a copy at `root`."""
+def relocate(
+    project: Project, root: Path, folders: Iterable[Path] | None = None
+) -> tuple[Path, ...]:
+    """Folders as they lie in a copy at `root`; by default those that modules come from."""
     return tuple(
         root / path.relative_to(project.root) if path.is_relative_to(project.root) else path
-        for path in project.import_roots
+        for path in (project.import_roots if folders is None else folders)
     )
 
 
@@ -140,7 +143,6 @@ def _to_json(plan: Plan) -> dict[str, Any]:
                 "id": t.id,
                 "blocked": t.blocked,
                 "timeout_s": t.timeout_s,
-                "enough": t.enough,
                 "seeds": _seeds_to_json(t.seeds),
                 "bounds": [
                     [b.metric, b.comparator.value, b.threshold, b.unit] for b in t.bounds
@@ -154,6 +156,7 @@ def _to_json(plan: Plan) -> dict[str, Any]:
         },
         "in_place": plan.in_place,
         "devices": None if plan.devices is None else list(plan.devices),
+        "check_folders": [str(p) for p in plan.check_folders],
     }
 
 
@@ -167,4 +170,4 @@ def _target_from(data: dict[str, Any]) -> Target:
     if data["seeds"] is not None:
         values, rule, confidence = data["seeds"]
         seeds = Seeds(tuple(values), SeedRule(rule), confidence)
-    return Target(data["id"], bounds, data["blocked"], data["timeout_s"], data["enough"], seeds)
+    return Target(data["id"], bounds, data["blocked"], data["timeout_s"], seeds)

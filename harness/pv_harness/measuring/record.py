@@ -8,15 +8,18 @@ import json
 import os
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pv_harness.digest import digest_bytes
+from pv_harness.errors import InfrastructureError
 from pv_harness.evidence.measurements import (
     measurement_from_json,
     measurement_to_json,
     series_from_json,
     series_to_json,
 )
+from pv_harness.regular_file import read_regular, reason
+from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
     from pv_harness.evidence.records import Series
     from pv_harness.judging.measurement import Measurement
+
+_MAX_SIZE_BYTES = 256 << 20
+_NOT_OURS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Outcome(Enum):
@@ -84,12 +90,19 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChildFacts:
-    """What the processes started by one check recorded, united."""
+    """What the processes started by one check recorded, united.
+
+    Attributes:
+        damage: why some of it can't be read, or empty.
+        lost: what one of them did as if it were the check itself, and counts for nothing.
+    """
 
     reached: tuple[str, ...]
     modules: tuple[str, ...]
     opened: tuple[str, ...]
     cuda_peak_bytes: int
+    damage: str = ""
+    lost: str = ""
 
 
 def node_key(node: str) -> str:
@@ -127,6 +140,54 @@ def read_starts(record_dir: Path) -> dict[str, Path]:
     return {read_node(mark): mark for mark in record_dir.glob("start-*.json")}
 
 
+class Shown:
+    """What a check has measured so far, for whoever waits for a certain measurement.
+
+    Written in every run alike: a check can't tell from it whether anybody waits.
+    """
+
+    def __init__(self, record_dir: Path, node: str, falsifier_id: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._descriptor = os.open(_shown_path(record_dir, node), flags, 0o600)
+        self._write({"node": node, "falsifier_id": falsifier_id})
+
+    def add(self, measurement: Measurement) -> None:
+        """Show one more."""
+        self._write(measurement_to_json(measurement))
+
+    def close(self) -> None:
+        """Nothing more will be shown: the record of the check says it all."""
+        os.close(self._descriptor)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+
+
+def read_shown(record_dir: Path, node: str) -> CheckRecord | None:
+    """What a check that has not ended has measured so far, as the record of a red one.
+
+    None if it has measured nothing yet.
+
+    Raises:
+        InfrastructureError: what lies there is something else.
+    """
+    file = _shown_path(record_dir, node)
+    try:
+        head, *lines = read_regular(file, _MAX_SIZE_BYTES).split(b"\n")
+        # The last is empty, or still being written.
+        found = tuple(measurement_from_json(json.loads(line)) for line in lines[:-1])
+        falsifier_id = json.loads(head)["falsifier_id"] if lines else ""
+    except FileNotFoundError:
+        return None
+    except _NOT_OURS as error:
+        raise _written_by_others(file, "a list of measurements") from error
+    return CheckRecord(node, falsifier_id, Outcome.FAILED, found) if found else None
+
+
+def _shown_path(record_dir: Path, node: str) -> Path:
+    return record_dir / f"shown-{node_key(node)}.jsonl"
+
+
 def read_node(mark: Path) -> str:
     """The node ID of the check whose mark this is."""
     return mark.read_text(encoding="utf-8", errors="surrogateescape")
@@ -152,9 +213,35 @@ def write_collected(record_dir: Path, nodes: Sequence[str]) -> None:
 
 
 def read_collected(record_dir: Path) -> frozenset[str]:
-    """Every node ID that any process has collected, with its parameters."""
-    files = record_dir.glob("collected-*.json")
-    return frozenset(n for f in files for n in json.loads(f.read_text(encoding="utf-8")))
+    """Every node ID that any process has collected, with its parameters.
+
+    Raises:
+        InfrastructureError: a file is no list of them: what the checks ran wrote there.
+    """
+    return frozenset(n for f in record_dir.glob("collected-*.json") for n in _read_nodes(f))
+
+
+def _read_nodes(file: Path) -> list[str]:
+    try:
+        nodes = json.loads(read_regular(file, _MAX_SIZE_BYTES))
+    except _NOT_OURS as error:
+        raise _written_by_others(file, "a list of checks") from error
+    if not isinstance(nodes, list) or not all(isinstance(node, str) for node in nodes):
+        raise _written_by_others(file, "a list of checks")
+    return nodes
+
+
+def _written_by_others(file: Path, wanted: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"{printable(file.name)}: is not {wanted}; something that the checks ran has written "
+        "into the folder of records that PV_PLAN names, so that none of them can be believed"
+    )
+
+
+def never_started(record_dir: Path, node: str) -> InfrastructureError:
+    """The error for a record of a check that no process has begun to run."""
+    wanted = f"the record of a check that has started ({printable(node)})"
+    return _written_by_others(record_path(record_dir, node), wanted)
 
 
 def group_path(record_dir: Path, group: int) -> Path:
@@ -165,7 +252,9 @@ def group_path(record_dir: Path, group: int) -> Path:
 def read_groups(record_dir: Path) -> Iterator[int]:
     """The process groups of commands that have not ended."""
     for mark in record_dir.glob("group-*"):
-        yield int(mark.name.removeprefix("group-"))
+        number = mark.name.removeprefix("group-")
+        if number.isascii() and number.isdecimal():
+            yield int(number)
 
 
 def write_record(record_dir: Path, record: CheckRecord) -> None:
@@ -194,8 +283,22 @@ def write_record(record_dir: Path, record: CheckRecord) -> None:
 
 
 def read_record(file: Path) -> CheckRecord:
-    """One record that a check left."""
-    data = json.loads(file.read_text(encoding="utf-8"))
+    """One record that a check left.
+
+    Raises:
+        InfrastructureError: the file is none: what the checks ran wrote into our folder.
+    """
+    try:
+        record = _read_record(file)
+    except _NOT_OURS as error:
+        raise _written_by_others(file, "a record of a check") from error
+    if record_path(file.parent, record.node) != file:
+        raise _written_by_others(file, "the record of the check that it is called after")
+    return record
+
+
+def _read_record(file: Path) -> CheckRecord:
+    data = json.loads(read_regular(file, _MAX_SIZE_BYTES))
     return CheckRecord(
         node=data["node"],
         falsifier_id=data["falsifier_id"],
@@ -221,18 +324,52 @@ def read_records(record_dir: Path) -> Iterator[CheckRecord]:
 
 
 def read_children(record_dir: Path, node: str) -> ChildFacts:
-    """What the processes that a check started have recorded so far."""
+    """What the processes that a check started have recorded so far.
+
+    They could write anything: a line that is no note of the recorder is damage.
+    """
     reached: set[str] = set()
     modules: set[str] = set()
     opened: set[str] = set()
-    peak = 0
-    for file in record_dir.glob(f"child-{node_key(node)}-*.jsonl"):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            facts = json.loads(line)
-            reached |= {facts["reached"]} if "reached" in facts else set()
-            modules |= set(facts.get("modules", ()))
-            opened |= set(facts.get("opened", ()))
-            peak = max(peak, facts.get("cuda_peak_bytes", 0))
+    peak, damage, lost = 0, "", ""
+    for file in sorted(record_dir.glob(f"child-{node_key(node)}-*.jsonl")):
+        try:
+            lines = read_regular(file, _MAX_SIZE_BYTES).splitlines(keepends=True)
+        except OSError as error:
+            damage = damage or f"{printable(file.name)}: {reason(error)}"
+            continue
+        for number, line in enumerate(lines, 1):
+            try:
+                note = _read_note(line)
+            except (ValueError, TypeError, RecursionError) as error:
+                damage = damage or f"line {number} of {printable(file.name)}: {error}"
+                continue
+            lost = lost or note.lost
+            reached.update(note.reached)
+            modules.update(note.modules)
+            opened.update(note.opened)
+            peak = max(peak, note.cuda_peak_bytes)
     return ChildFacts(
-        tuple(sorted(reached)), tuple(sorted(modules)), tuple(sorted(opened)), peak
+        reached=tuple(sorted(reached)),
+        modules=tuple(sorted(modules)),
+        opened=tuple(sorted(opened)),
+        cuda_peak_bytes=peak,
+        damage=damage,
+        lost=lost,
     )
+
+
+def _read_note(line: bytes) -> ChildFacts:
+    if not line.endswith(b"\n"):
+        raise ValueError("it breaks off")
+    facts = json.loads(line)
+    if not isinstance(facts, dict):
+        raise TypeError("it is no object")
+    peak = facts.get("cuda_peak_bytes", 0)
+    reached = (facts["reached"],) if "reached" in facts else ()
+    modules, opened = tuple(facts.get("modules", ())), tuple(facts.get("opened", ()))
+    lost = facts.get("lost", "")
+    names = (*reached, *modules, *opened, lost)
+    if not isinstance(peak, int) or not all(isinstance(name, str) for name in names):
+        raise TypeError("a value in it is of another type than it should be")
+    return ChildFacts(reached, modules, opened, peak, lost=printable(lost))

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pv_harness.measuring.audit import AuditWatch
+from pv_harness.measuring.audit import AuditWatch, is_of_project, project_folders
 from pv_harness.measuring.bytecode import distrust_stale_bytecode
+from pv_harness.measuring.cuda_memory import peak_since
 from pv_harness.measuring.main_module import watch_main_module
 from pv_harness.measuring.trampoline import is_trampoline, make_trampoline
 
@@ -142,24 +143,14 @@ class _ArmingLoader:
         self._arm(module)
 
 
-def imported_files(roots: Iterable[Path]) -> list[str]:
-    """The files below `roots` of all modules that this process has imported, sorted."""
-    folders = tuple(f"{root}{os.sep}" for root in roots)
+def imported_files(folders: tuple[str, ...]) -> list[str]:
+    """The files of all modules of the project that this process has imported, sorted."""
     found = set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.startswith(folders) and file.endswith(".py"):
+        if isinstance(file, str) and file.endswith(".py") and is_of_project(file, folders):
             found.add(file)
     return sorted(found)
-
-
-def cuda_peak_bytes() -> int:
-    """The most device memory that torch held in this process; 0 if CUDA was never used."""
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
-    if cuda is None or not cuda.is_initialized():
-        return 0
-    return max(int(cuda.max_memory_allocated(i)) for i in range(cuda.device_count()))
 
 
 def child_environment(
@@ -235,22 +226,23 @@ def start_from_environment() -> None:
     notes = ChildNotes(Path(folder), os.environ.get(RECORD_NODE, ""))
     root = os.environ.get(RECORD_ROOT, "")
     roots = [Path(p) for p in os.environ.get(RECORD_ROOTS, "").split(os.pathsep) if p]
+    folders = project_folders(Path(root) if root else None, roots)
     entries = [e for e in os.environ.get(RECORD_ENTRIES, "").split(",") if e]
 
     def note_exit() -> None:
-        notes.note({"modules": imported_files(roots), "cuda_peak_bytes": cuda_peak_bytes()})
+        notes.note({"modules": imported_files(folders), "cuda_peak_bytes": peak_since(())})
 
     def note_reach(entry: str) -> None:
-        notes.note({"reached": entry, "modules": imported_files(roots)})
+        notes.note({"reached": entry, "modules": imported_files(folders)})
 
     recorder = Recorder(entries, roots, note_reach)
     recorder.install()
     watch_main_module(recorder.entries, [f"{r}{os.sep}" for r in roots], note_reach)
     if os.environ.get(RECORD_IN_PLACE):
-        distrust_stale_bytecode(roots)
+        distrust_stale_bytecode([*roots, Path(root)] if root else roots)
     if root:
         on_module, on_read = each_once(notes.note_module), each_once(notes.note_read)
-        AuditWatch(Path(root), roots, on_read, on_module, note_exit).install()
+        AuditWatch(Path(root), folders, on_read, on_module, note_exit).install()
     atexit.register(note_exit)
     _note_before_hard_exit(note_exit)
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from pv_harness.errors import InfrastructureError, UsageError
 from pv_harness.judging.measurement import Measurement, judge, plain_value
-from pv_harness.measuring.audit import AuditWatch, importing_module
+from pv_harness.measuring.audit import AuditWatch, importing_module, project_folders
 from pv_harness.measuring.bytecode import distrust_stale_bytecode
 from pv_harness.measuring.command import clean_environment, run_command
+from pv_harness.measuring.cuda_memory import peak_since, read_memory, reset_peak
 from pv_harness.measuring.curves import make_series
+from pv_harness.measuring.described import refuse_odd_facts, whole_number
 from pv_harness.measuring.record import (
     CheckRecord,
     Outcome,
+    Shown,
     StartMark,
     group_path,
     node_key,
@@ -26,7 +29,6 @@ from pv_harness.measuring.recorder import (
     ChildNotes,
     Recorder,
     child_environment,
-    cuda_peak_bytes,
     imported_files,
 )
 
@@ -38,14 +40,13 @@ if TYPE_CHECKING:
     from pv_harness.evidence.records import Series
     from pv_harness.judging.measurement import Judgement
     from pv_harness.measuring.command import CompletedCommand
+    from pv_harness.measuring.cuda_memory import Memory
     from pv_harness.measuring.plan import Plan, Target
+    from pv_harness.measuring.record import ChildFacts
 
+_HAND_OVER = "a fork has to hand its results to the check, and to end with os._exit"
 _REASON_LINES = 40
 _REASON_CHARS = 4_000
-
-
-class EnoughMeasured(AssertionError):  # noqa: N818 - a verdict, not an error
-    """A planted defect has shown: the bound of the metric that it was to break is broken."""
 
 
 @dataclass(slots=True)
@@ -107,13 +108,18 @@ class CheckSession:
         self._shared: set[str] = set()
         self._pid = os.getpid()
         self._opened_by_modules: set[tuple[str, str]] = set()
+        self._executed: set[str] = set()
         self._folders = [f"{root}{os.sep}" for root in plan.source_roots]
+        self._project = project_folders(plan.root, plan.source_roots)
         self._mark: StartMark | None = None
+        self._shown: Shown | None = None
+        self._cuda_before: Memory = ()
+        self._cuda_of_fixtures: dict[str, int] = {}
         self._recorder = Recorder(plan.entries, plan.source_roots, self._note_reach)
         self._recorder.install()
         if plan.in_place:
-            distrust_stale_bytecode(plan.source_roots)
-        AuditWatch(plan.root, plan.source_roots, self._note_read, self._note_module).install()
+            distrust_stale_bytecode([*plan.source_roots, plan.root])
+        AuditWatch(plan.root, self._project, self._note_read, self._note_module).install()
 
     def begin(
         self, node: str, falsifier_id: str, fixtures: Sequence[str], seed: int | None = None
@@ -123,8 +129,11 @@ class CheckSession:
         self.current = CurrentCheck(
             node, falsifier_id, target, frozenset(fixtures), self._clock(), seed
         )
+        self._shown = Shown(self.plan.record_dir, node, falsifier_id)
         self._mark = StartMark(self.plan.record_dir, node)
         self._recorder.arm()
+        reset_peak()
+        self._cuda_before = read_memory()
 
     def end(self) -> None:
         """Write the record of the check that has ended."""
@@ -132,18 +141,22 @@ class CheckSession:
         self.current = None
         if check is None:
             return
+        if os.getpid() != self._pid:
+            # Else there would be two pytests from here on, each with records of its own.
+            self._note_lost(check, "went on as a second pytest")
+            os._exit(1)
         children = [read_children(self.plan.record_dir, n) for n in self._nodes_of(check)]
-        own_modules = imported_files(self.plan.source_roots)
-        complete = {"setup", "teardown"} <= set(check.phases)
+        own_modules = {*imported_files(self._project), *self._executed}
+        outcome, reason = _end_of(check, children)
         write_record(
             self.plan.record_dir,
             CheckRecord(
                 node=check.node,
                 falsifier_id=check.falsifier_id,
-                outcome=check.outcome if complete else Outcome.ERROR,
+                outcome=outcome,
                 measurements=tuple(check.measurements),
                 broken=tuple(sorted({j.bound.metric for j in check.broken_bounds()})),
-                reason=check.reason if complete else "the check was interrupted",
+                reason=reason,
                 timed_out=check.timed_out,
                 series=tuple(check.series),
                 reached=tuple(sorted({e for c in children for e in c.reached})),
@@ -154,7 +167,7 @@ class CheckSession:
                 opened=tuple(sorted(check.opened.union(*(c.opened for c in children)))),
                 opened_by_modules=tuple(sorted(self._opened_by_modules)),
                 cuda_peak_bytes=max(
-                    [cuda_peak_bytes(), *(c.cuda_peak_bytes for c in children)]
+                    [self._own_cuda_peak(check), *(c.cuda_peak_bytes for c in children)]
                 ),
                 duration_s=self._clock() - check.started_s,
             ),
@@ -162,6 +175,9 @@ class CheckSession:
         if self._mark is not None:
             self._mark.release()
             self._mark = None
+        if self._shown is not None:
+            self._shown.close()
+            self._shown = None
 
     def measure(
         self,
@@ -173,16 +189,21 @@ class CheckSession:
         """Note one measurement of the current check.
 
         Raises:
-            TypeError: the value is no bool, number or string.
-            EnoughMeasured: the plan asks for no more than a broken bound of this metric.
+            TypeError: the value is no bool, number or string, or metric, unit or samples are
+                nothing that evidence could hold.
+            UsageError: this is a process that the check has forked; the check is an error.
         """
         check = self._running()
-        check.measurements.append(
-            Measurement(metric, plain_value(value), unit, samples, check.node, check.seed)
-        )
-        enough = check.target.enough if check.target else None
-        if metric == enough and metric in {j.bound.metric for j in check.broken_bounds()}:
-            raise EnoughMeasured(metric)
+        if os.getpid() != self._pid:
+            self._note_lost(check, f"measured {metric!r}")
+            raise UsageError(f"[{check.falsifier_id}] measure() in a fork: {_HAND_OVER}")
+        count = whole_number("measure()", "samples", samples)
+        refuse_odd_facts("measure()", metric, unit=unit)
+        plain = plain_value(value)
+        measurement = Measurement(metric, plain, unit, count, check.node, check.seed)
+        check.measurements.append(measurement)
+        if self._shown is not None:
+            self._shown.add(measurement)
 
     def record_series(
         self,
@@ -196,10 +217,12 @@ class CheckSession:
         """Keep a curve of the current check for people to look at; it is never judged.
 
         Raises:
-            TypeError: a position or value is no number.
+            TypeError: a position or value is no number, or the name or a unit is nothing that
+                evidence could hold.
             ValueError: positions and values don't make a curve.
         """
         check = self._running()
+        refuse_odd_facts("record_series()", name, x_unit=x_unit, unit=unit)
         curve = make_series(name, x, y, x_unit=x_unit, unit=unit, node=check.node)
         check.series.append(curve)
 
@@ -231,11 +254,13 @@ class CheckSession:
 
     @contextlib.contextmanager
     def setting_up(self, fixture: str) -> Iterator[None]:
-        """While a fixture is being set up, it is the one that shared commands run for."""
+        """While a fixture is being set up, what is done is done for all its users."""
         self._fixtures_in_setup.append(fixture)
+        before = read_memory()
         try:
             yield
         finally:
+            self._cuda_of_fixtures[fixture] = peak_since(before)
             self._fixtures_in_setup.pop()
 
     def reached(self) -> frozenset[str]:
@@ -280,6 +305,11 @@ class CheckSession:
         target = self.current.target if self.current else None
         return target.timeout_s if target else 120.0
 
+    def _own_cuda_peak(self, check: CurrentCheck) -> int:
+        """The peak of a check and of its fixtures, also where another check set them up."""
+        of_fixtures = (self._cuda_of_fixtures.get(name, 0) for name in check.fixtures)
+        return max([peak_since(self._cuda_before), *of_fixtures])
+
     def _nodes_of(self, check: CurrentCheck) -> list[str]:
         shared = sorted(self._shared & check.fixtures)
         return [check.node, *(_shared_node(name) for name in shared)]
@@ -303,9 +333,15 @@ class CheckSession:
             self.current.opened.add(file)
 
     def _note_module(self, file: str) -> None:
-        # This process tells at the end of each check what it has imported; a fork of it can't.
         if os.getpid() != self._pid:
             self._note_in_fork(ChildNotes.note_module, file)
+        elif file.endswith(".py"):
+            # Not all that is executed stays in sys.modules, or ever gets there.
+            self._executed.add(file)
+
+    def _note_lost(self, check: CurrentCheck, what: str) -> None:
+        notes = ChildNotes(self.plan.record_dir, node_key(check.node))
+        notes.note({"lost": f"a process that the check forked {what}"})
 
     def _note_in_fork(self, note: Callable[[ChildNotes, str], None], file: str) -> None:
         if self.current is not None:
@@ -326,6 +362,20 @@ class Reached:
 
     def __repr__(self) -> str:
         return f"Reached({', '.join(self)})"
+
+
+def _end_of(check: CurrentCheck, children: Sequence[ChildFacts]) -> tuple[Outcome, str]:
+    """How a check ended, and why: a refutation stands, and only what is whole is a pass."""
+    if not {"setup", "teardown"} <= set(check.phases):
+        return Outcome.ERROR, "the check was interrupted"
+    damage = next((c.damage for c in children if c.damage), "")
+    lost = next((c.lost for c in children if c.lost), "")
+    if damage and check.outcome is not Outcome.FAILED:
+        what = "a process that the check started has left a note that can't be read"
+        return Outcome.ERROR, f"{what}, so that what it did is not known: {damage}"
+    if lost and check.outcome is not Outcome.FAILED:
+        return Outcome.ERROR, f"{lost}, which is lost; {_HAND_OVER}"
+    return check.outcome, check.reason
 
 
 def _shared_node(fixture: str) -> str:

@@ -8,9 +8,9 @@ its exit handlers, its traceback and its exit code.
 
 It says no, and the caller starts a real process, where a fork would not be the same: threads
 run (a fork of a process whose thread pools have started can deadlock), a module that is already
-imported would be hidden by one of the project, or the processors or limits differ. What is the
-same for every fork and would not be for processes, such as the seed of hashes, is why the
-prover asks real processes before it says that a defect survived.
+imported would be hidden by one of the project, or the processors, limits or ignored signals
+differ. What is the same for every fork and would not be for processes, such as the seed of
+hashes, is why the prover asks real processes before it says that a defect survived.
 
 Protocol, over a Unix socket: the client sends the length of a JSON object as 8 bytes, with the
 descriptors of its three streams, then the object that `forked.start_forked` makes. One JSON
@@ -22,6 +22,7 @@ Run as a script, with nothing of the harness imported: the copy's own may be the
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import ctypes
 import gc
@@ -96,7 +97,7 @@ class _Forks:
         try:
             request, streams = _receive(client, streams)
             refusal = _why_not(request)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             request, refusal = {}, f"not understood: {error}"
         pid = 0 if refusal else os.fork()
         if pid == 0 and not refusal:
@@ -179,8 +180,7 @@ def become(request: Mapping[str, Any]) -> None:
     if site.ENABLE_USER_SITE:
         site.execusercustomize()
     sys.excepthook = _tell_without_template
-    main = ModuleType("__main__")
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = main = _fresh_main()
     match request["kind"]:
         case "module":
             _put_first(str(Path.cwd()))
@@ -190,12 +190,21 @@ def become(request: Mapping[str, Any]) -> None:
             _put_first(str(Path(request["what"]).resolve().parent))
             _run_script(request["what"], main)
         case _:
+            main.__loader__ = importlib.machinery.BuiltinImporter
             _put_first("")
             exec(compile(request["what"], "<string>", "exec"), main.__dict__)  # noqa: S102 - `python -c`
 
 
+def _fresh_main() -> ModuleType:
+    """The module that a program begins with; all others have no more than its `__dict__`."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__annotations__={}, __builtins__=builtins)
+    return main
+
+
 def _run_script(file: str, main: ModuleType) -> None:
-    main.__file__ = str(Path.cwd() / file)
+    # As Python does, which keeps the dots that a Path would take out.
+    main.__file__ = file if file.startswith("/") else f"{Path.cwd()}/{file}"
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", file)
     main.__dict__["__cached__"] = None
     with tokenize.open(file) as stream:
@@ -252,6 +261,8 @@ def _why_not(request: Mapping[str, Any]) -> str:
         pair for _, pair in request["limits"]
     ]:
         return "the limits differ"
+    if _signals() != request["signals"]:
+        return "the signals differ that are blocked or ignored"
     first = {
         "module": [request["cwd"]],
         "code": [request["cwd"]],
@@ -263,6 +274,13 @@ def _why_not(request: Mapping[str, Any]) -> str:
         if hidden:
             return f"{hidden} is imported, and would be another from {root}"
     return ""
+
+
+def _signals() -> list[str]:
+    """The signals that are blocked and those that are ignored: a process inherits both."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    pairs = dict(line.split(":", 1) for line in lines.splitlines())
+    return [pairs[name].strip() for name in ("SigBlk", "SigIgn")]
 
 
 def _hidden_by(folder: Path) -> str:

@@ -19,6 +19,8 @@ _OWN_FILES = frozenset(
     {"conftest.py", "pyproject.toml", "pytest.ini", "pytest.toml", "setup.cfg", "tox.ini"}
 )
 """What pytest and pv read for themselves."""
+_METADATA = (".egg-info", ".dist-info")
+"""Folders in which Python looks for installed packages, whatever a check does."""
 
 
 def uncovered_files(
@@ -46,6 +48,7 @@ def uncovered_files(
     for path in map(Path, _opened(records, root, sources)):
         name = path.relative_to(root).as_posix()
         known = name in sources or name in _OWN_FILES or path.name == "conftest.py"
+        known = known or any(part.endswith(_METADATA) for part in name.split("/"))
         if known or any(path.is_relative_to(place) for place in covered):
             continue
         if _existed_before(path, started_s):

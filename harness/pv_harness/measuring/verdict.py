@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import Verdict
-from pv_harness.judging.measurement import find_seed_problem, judge
+from pv_harness.judging.measurement import find_unanswering, judge
 from pv_harness.measuring.record import Outcome
+from pv_harness.wording import nearest
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pv_harness.contracts.bindings import Check
-    from pv_harness.contracts.contract import Falsifier
+    from pv_harness.contracts.contract import Bound, Falsifier
+    from pv_harness.judging.measurement import Measurement
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
 
@@ -50,13 +52,29 @@ def decide(
         if found is not None:
             return verdict, found.reason
     if unmeasured:
-        names = ", ".join(bound.metric for bound in unmeasured)
-        seedless = find_seed_problem(unmeasured, measurements, falsifier.seeds)
-        return (
-            Verdict.ERROR,
-            seedless or f"no check measured {names}, which the contract bounds",
+        strange = find_unanswering(unmeasured, measurements, falsifier.seeds)
+        return Verdict.ERROR, strange or _describe_unmeasured(
+            falsifier, unmeasured, measurements
         )
     return Verdict.PASSED, ""
+
+
+def _describe_unmeasured(
+    falsifier: Falsifier, unmeasured: Sequence[Bound], measurements: Sequence[Measurement]
+) -> str:
+    """Which bounds nothing measured, and what was measured that no bound names."""
+    names = [bound.metric for bound in unmeasured]
+    text = f"no check measured {', '.join(names)}, which the contract bounds"
+    rules = (falsifier.bounds, *(level.measurements for level in falsifier.levels))
+    named = {bound.metric for bounds in rules for bound in bounds}
+    stray = sorted({m.metric for m in measurements} - named)
+    if not stray:
+        return text
+    near = next((n for n in names if nearest(n, stray) is not None), None)
+    text += f"; it measured {', '.join(stray)}"
+    return (
+        f"{text}; did you mean {near}?" if near is not None else f"{text}, which no bound names"
+    )
 
 
 def broken_metrics(falsifier: Falsifier, records: Sequence[CheckRecord]) -> tuple[str, ...]:

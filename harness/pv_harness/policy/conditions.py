@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import Verdict
 from pv_harness.exit_code import ExitCode
+from pv_harness.fingerprint.manifest import EntryKind
 from pv_harness.judging.status import (
     AssessedPatch,
     StatusKind,
     highest_level,
     judged_again,
     measure_potency,
+    newest_first,
 )
 
 
@@ -69,7 +71,7 @@ def find_failures(row: Row, policy: Policy, wanted: Level, facts: Facts) -> tupl
     """Every condition that stands in the way of one falsifier; none means that it passes."""
     status = row.status
     if status.kind is StatusKind.STALE and policy.stale_allowed:
-        return tuple(_stale_failures(row, policy, wanted, facts))
+        return _stale_failures(row, policy, wanted, facts)
     # NOT_RUN may mean that a run passed and is not proven yet, which a fraction may allow.
     passed = status.record is not None and status.record.verdict is Verdict.PASSED
     runs = _passed_runs(row)
@@ -96,33 +98,38 @@ def _passed_runs(row: Row) -> list[RunRecord]:
     """Fresh runs whose own measurements bear out that they passed, newest first."""
     fresh = (judged_again(row.falsifier, record) for record in row.fresh_runs)
     passed = [record for record in fresh if record.verdict is Verdict.PASSED]
-    return sorted(passed, key=lambda r: (r.finished_s, r.statement), reverse=True)
+    return newest_first(passed)
 
 
-def _stale_failures(row: Row, policy: Policy, wanted: Level, facts: Facts) -> Iterator[Failure]:
-    status, record = row.status, row.status.record
-    if status.level is None or record is None:
-        yield _status_failure(row)
-        return
-    if status.level.rank < wanted.rank:
-        text = f"was {status.level.value}, below {wanted.value}"
-        yield Failure("level", text, status.cure, ExitCode.DENIED)
-    for lane in _lanes(row.falsifier, policy):
-        if not _in_lane(record, row.falsifier, lane):
-            yield _no_evidence(row.falsifier, lane)
-    yield from _record_failures(row.falsifier, record, policy, facts)
+def _stale_failures(
+    row: Row, policy: Policy, wanted: Level, facts: Facts
+) -> tuple[Failure, ...]:
+    """What stood in the way at the fingerprint that was measured last, by the present claim."""
+    if any(change.kind is EntryKind.CLAIM for change in row.changes):
+        text = "the claim itself has changed since, and `stale: allow` excuses changed sources"
+        return (Failure("stale", text, row.status.cure, ExitCode.UNKNOWN),)
+    before = row.at_last_fingerprint
+    kind = before.status.kind
+    if kind not in _MEASURED and kind.exit_code is not ExitCode.DENIED:
+        return (_status_failure(row),)
+    return find_failures(before, policy, wanted, facts)
 
 
 def _potency_failures(row: Row, policy: Policy, facts: Facts) -> Iterator[Failure]:
     yield from _weak_potency(row, row.patches, policy, "")
     if policy.signers:
         # A defect that an unsigned record says was killed is not known to have been.
-        trusted = [p for p in row.patches if _is_signed(p.record, policy, facts)]
+        # One that did not do as asked needs no signature to count against the claim.
+        trusted = [
+            patch
+            for patch in row.patches
+            if not patch.record.outcome.counts or _is_signed(patch.record, policy, facts)
+        ]
         if measure_potency(row.falsifier, trusted) != measure_potency(
             row.falsifier, row.patches
         ):
             text = f"planted changes: {_signed_text(policy, frozenset())}"
-            yield Failure("signers", text, _sign_cure(row), ExitCode.INFRASTRUCTURE)
+            yield Failure("signers", text, _sign_cure(row.falsifier), ExitCode.INFRASTRUCTURE)
 
 
 def _weak_potency(
@@ -250,8 +257,7 @@ def _record_failures(
             yield Failure("environment", f"{has}, asks {pattern}", cure, ExitCode.UNKNOWN)
     if policy.signers and not _is_signed(run, policy, facts):
         text = _signed_text(policy, facts.signers.get(run.statement, frozenset()))
-        cure = f"{again} --sign KEY"
-        yield Failure("signers", text, cure, ExitCode.INFRASTRUCTURE)
+        yield Failure("signers", text, _sign_cure(falsifier), ExitCode.INFRASTRUCTURE)
 
 
 def _unrecorded(fact: str, found: Mapping[str, str]) -> str:
@@ -268,8 +274,8 @@ def _signed_text(policy: Policy, signed_by: frozenset[str]) -> str:
     return f"signed by {who}, asks {' or '.join(policy.signers)}"
 
 
-def _sign_cure(row: Row) -> str:
-    return f"pv run --prove {row.falsifier.id} --again --sign KEY"
+def _sign_cure(falsifier: Falsifier) -> str:
+    return f"pv run --prove {falsifier.id} --again --sign KEY"
 
 
 def _span(seconds: float) -> str:

@@ -1,19 +1,17 @@
-"""Native files that declare no falsifier, by their `kind`: policies, ratchets, releases."""
+"""Native files that declare no falsifier, by their `kind`: policies, ratchets, releases.
+
+Which kinds there are is asked of every file; what reads them is imported for those alone.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pv_harness.errors import ContractError
-from pv_harness.policy.ratchet import read_ratchet
-from pv_harness.policy.reading import read_policies
-from pv_harness.policy.release_reading import read_release
-
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.documents.problem import Problem
     from pv_harness.policy.rules import Surroundings
 
@@ -21,10 +19,15 @@ if TYPE_CHECKING:
 
 
 def _judge_policy(document: Document, around: Surroundings) -> tuple[Problem, ...]:
+    from pv_harness.policy.reading import read_policies  # noqa: PLC0415
+
     return read_policies(document, around).problems
 
 
 def _judge_ratchet(document: Document, _around: Surroundings) -> tuple[Problem, ...]:
+    from pv_harness.errors import ContractError  # noqa: PLC0415
+    from pv_harness.policy.ratchet import read_ratchet  # noqa: PLC0415
+
     try:
         read_ratchet(document)
     except ContractError as error:
@@ -33,6 +36,8 @@ def _judge_ratchet(document: Document, _around: Surroundings) -> tuple[Problem, 
 
 
 def _judge_release(document: Document, _around: Surroundings) -> tuple[Problem, ...]:
+    from pv_harness.policy.release_reading import read_release  # noqa: PLC0415
+
     return read_release(document)[1]
 
 

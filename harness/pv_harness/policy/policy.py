@@ -27,13 +27,11 @@ class Requirement:
 
     Attributes:
         pattern: matches the ID of a falsifier, or that of its contract.
-        level: None asks for the ceiling.
-        or_ceiling: where a claim's ceiling is below the level, the ceiling is enough.
+        level: None asks for the ceiling. A claim with a ceiling below the level can't meet it.
     """
 
     pattern: str
     level: Level | None = None
-    or_ceiling: bool = False
 
     def matches(self, row: Row) -> bool:
         """True if the pattern names the falsifier or its contract."""
@@ -42,10 +40,7 @@ class Requirement:
 
     def level_for(self, falsifier: Falsifier) -> Level:
         """The level that this falsifier is asked for."""
-        ceiling = falsifier.ceiling
-        if self.level is None or (self.or_ceiling and self.level.rank > ceiling.rank):
-            return ceiling
-        return self.level
+        return falsifier.ceiling if self.level is None else self.level
 
 
 @dataclass(frozen=True, slots=True)

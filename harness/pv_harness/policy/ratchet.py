@@ -14,7 +14,7 @@ from pv_harness.wording import show
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
 
 SCHEMA = "ratchet-v1"
 _HEAD = """\

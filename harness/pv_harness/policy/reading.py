@@ -17,7 +17,7 @@ from pv_harness.wording import show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.policy.rules import Surroundings
 
 _UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -6,7 +6,7 @@ import difflib
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.documents.problem import Severity, sort_key
+from pv_harness.documents.problem import STANDARD_INPUT, Severity, sort_key
 from pv_harness.documents.schema_check import schema_problems
 from pv_harness.policy.policy import Requirement
 from pv_harness.policy.reading import read_level
@@ -17,7 +17,7 @@ from pv_harness.wording import show
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.documents.problem import Problem
 
 SCHEMA = "release-v1"
@@ -56,7 +56,7 @@ def _id_is_the_stem(document: Document) -> Iterator[Problem]:
     """PV020: the id is the one that people and references use."""
     name = document.value.get("id")
     stem = document.path.rpartition("/")[2].rpartition(".")[0]
-    if isinstance(name, str) and name != stem:
+    if document.path != STANDARD_INPUT and isinstance(name, str) and name != stem:
         what = f"id is {show(name)}; it should be the file's stem, {show(stem)}"
         yield document.problem("PV020", what, document.position(["id"]))
 

@@ -158,9 +158,11 @@ def _failed_lines(result: GateResult, width: int) -> Iterator[str]:
     wanted = result.required.value if result.required else ""
     head = f"{result.row.falsifier.id}: {short_status(result.row.status)}, {wanted} is required"
     yield from wrap(head, width, "", "    ")
-    for failure in result.failures:
+    cures = [failure.cure for failure in result.failures]
+    for number, failure in enumerate(result.failures, 1):
         yield from wrap(failure.text, width, f"  {failure.condition:<{_LABEL - 2}}")
-        if failure.cure:
+        # What cures several conditions is said once, below the last of them.
+        if failure.cure and failure.cure not in cures[number:]:
             yield from wrap(failure.cure, width, " " * (_LABEL - 2) + "→ ")
 
 

@@ -16,7 +16,7 @@ from pv_harness.wording import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.documents.problem import Problem
 
     Rule = Callable[["_Section"], Iterator[Problem]]

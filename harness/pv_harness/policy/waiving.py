@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pv_harness.board.scoreboard import Scoreboard
 from pv_harness.judging.status import StatusKind
 from pv_harness.policy.policy import is_waivable
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from pv_harness.board.scoreboard import Row
+    from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.policy.policy import Waiver
 
 
@@ -25,14 +24,17 @@ def apply_waivers(board: Scoreboard, waivers: Sequence[Waiver], today: date) -> 
     that are limited to policies are left to those.
     """
     valid = {w.falsifier_id: w for w in waivers if w.holds(today) and not w.policies}
-    return Scoreboard(tuple(_waived(row, valid.get(row.falsifier.id)) for row in board.rows))
+    rows = tuple(_waived(row, valid.get(row.falsifier.id)) for row in board.rows)
+    return replace(board, rows=rows)
 
 
 def _waived(row: Row, waiver: Waiver | None) -> Row:
     status = row.status
     if waiver is None or status.at_ceiling or not is_waivable(status):
         return row
-    why = f"{status}: {status.why}" if status.why else str(status)
+    # The detail of a status and its reason may say the same: it is told once.
+    told = status.kind.value if status.kind is StatusKind.VACUOUS else str(status)
+    why = f"{told}: {status.why}" if status.why else str(status)
     waived = replace(
         status,
         kind=StatusKind.WAIVED,

@@ -22,7 +22,7 @@ from pv_harness.documents.loading import load_file
 from pv_harness.documents.problem import Severity, sort_key
 from pv_harness.documents.schema_check import check_schema
 from pv_harness.errors import ContractError
-from pv_harness.wording import printable
+from pv_harness.wording import counted, printable
 
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_harness.contracts.contract import Contract, Falsifier
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.documents.problem import Problem
     from pv_harness.project import Project
 
@@ -95,9 +95,9 @@ def render_anchors(report: AnchorReport) -> str:
     """One line per change that can't be planted, and last the counts."""
     declared = report.defects + report.controls
     counts = (
-        f"{declared - report.broken} of {declared} planted changes apply "
-        f"({report.defects} defects, {report.controls} controls) · "
-        f"{len(report.falsifiers)} falsifiers · {report.files} files"
+        f"{declared - report.broken} of {counted(declared, 'planted change')} apply "
+        f"({counted(report.defects, 'defect')}, {counted(report.controls, 'control')}) · "
+        f"{counted(len(report.falsifiers), 'falsifier')} · {counted(report.files, 'file')}"
     )
     return "\n".join([*map(str, report.problems), counts])
 

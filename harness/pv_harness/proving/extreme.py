@@ -12,14 +12,16 @@ the declared type of the result.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Patch
+from pv_harness.contracts.rules.planting import count_anchor
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import PurePosixPath
 
 _CONSTANTS = {
@@ -40,6 +42,8 @@ _CONSTANTS = {
     "Iterator": ("iter(())",),
 }
 _MOST_LINES = 6
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+"""A line as Python counts them: a form feed, say, ends none."""
 _NEVER_RUN = {"overload", "abstractmethod"}
 
 
@@ -81,20 +85,23 @@ def find_functions(file: PurePosixPath, source: str) -> Iterator[Function | Skip
     Functions without a body are left out in silence: declarations for a type checker, abstract
     methods, bodies that return a constant already.
     """
-    lines = source.splitlines(keepends=True)
+    lines = _LINE.findall(source)
     for name, node in _functions_of(ast.parse(source).body, ""):
         body = _without_docstring(node.body)
         if _is_trivial(body) or _NEVER_RUN & {_last_name(d) for d in node.decorator_list}:
             continue
-        anchor = _anchor_of(node, body[0], lines, source)
+        indent = _before(body[0], lines)
+        anchor = None if indent.strip() else _anchor_of(node, body[0], lines, source)
         if anchor is None:
-            reason = "no text at the beginning of its body stands once in its file"
+            reason = (
+                "its body stands on the line of its def"
+                if indent.strip()
+                else "no text at the beginning of its body stands once in its file"
+            )
             yield Skipped(file, name, node.lineno, reason)
             continue
-        indent = " " * body[0].col_offset
-        yield Function(
-            file, name, node.lineno, anchor, indent, tuple(_patches(file, name, node, anchor))
-        )
+        patches = tuple(_patches(file, name, _constants_of(node), anchor, indent))
+        yield Function(file, name, node.lineno, anchor, indent, patches)
 
 
 def plant_probes(source: str, marks: dict[Function, str]) -> str:
@@ -122,10 +129,12 @@ def _functions_of(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, _Def
             yield from _functions_of(node.body, f"{prefix}{node.name}.")
 
 
-def _patches(file: PurePosixPath, name: str, node: _Def, anchor: str) -> Iterator[Patch]:
-    indent = " " * _without_docstring(node.body)[0].col_offset
-    slug = name.lower().replace(".", "-").replace("_", "-").strip("-")
-    for constant in _constants_of(node):
+def _patches(
+    file: PurePosixPath, name: str, constants: Sequence[str], anchor: str, indent: str
+) -> Iterator[Patch]:
+    # A name may be in any script, the name of a change is not.
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "function"
+    for constant in constants:
         statement = "return" if constant == "None" else f"return {constant}"
         word = {"None": "nothing", '""': "empty", "True": "true", "False": "false"}.get(
             constant
@@ -183,14 +192,25 @@ def _is_trivial(body: list[ast.stmt]) -> bool:
             return False
 
 
-def _anchor_of(node: _Def, first: ast.stmt, lines: list[str], source: str) -> str | None:
+def _start_of(first: ast.stmt) -> tuple[int, int]:
+    """The line of a statement, from 1, and its column in bytes; decorators stand before it."""
+    decorators = getattr(first, "decorator_list", ())
+    return min([first.lineno, *(d.lineno for d in decorators)]), first.col_offset
+
+
+def _before(first: ast.stmt, lines: Sequence[str]) -> str:
+    """What stands before a statement on its line."""
+    line, column = _start_of(first)
+    return lines[line - 1].encode()[:column].decode()
+
+
+def _anchor_of(node: _Def, first: ast.stmt, lines: Sequence[str], source: str) -> str | None:
     """The shortest run of lines from the body's first statement on that stands once."""
-    start = lines[first.lineno - 1].encode()[first.col_offset :].decode()
-    if lines[first.lineno - 1][: first.col_offset].strip():
-        return None  # it stands on the line of `def`
-    last = min(first.lineno + _MOST_LINES, node.end_lineno or first.lineno)
-    for end in range(first.lineno, last + 1):
-        anchor = (start + "".join(lines[first.lineno : end])).rstrip()
-        if source.count(anchor) == 1:
+    line, _ = _start_of(first)
+    start = lines[line - 1][len(_before(first, lines)) :]
+    last = min(line + _MOST_LINES, node.end_lineno or line)
+    for end in range(line, last + 1):
+        anchor = (start + "".join(lines[line:end])).rstrip()
+        if count_anchor(source, anchor) == 1:
             return anchor
     return None

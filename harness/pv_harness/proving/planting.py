@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Defect
 from pv_harness.evidence.records import PatchOutcome
-from pv_harness.measuring.child import Launch, run_checks
-from pv_harness.measuring.runner import NO_BYTECODE, check_timeouts, nodes_of
+from pv_harness.measuring.child import run_checks
+from pv_harness.measuring.launch import Launch
 from pv_harness.measuring.verdict import broken_metrics
+from pv_harness.measuring.workbench import NO_BYTECODE, check_timeouts, nodes_of
 from pv_harness.proving.outcome import Answer, judge_planted
 from pv_harness.proving.scratch import VoidPatchError, planted
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pv_harness.evidence.records import RunRecord
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
-    from pv_harness.measuring.runner import Workbench
+    from pv_harness.measuring.workbench import Workbench
     from pv_harness.proving.templates import Templates
 
 _THREADS = "OMP_NUM_THREADS"
@@ -75,17 +76,18 @@ class Planter:
         def is_kill(record: CheckRecord) -> bool:
             return expect in broken_metrics(falsifier, [record])
 
-        with TemporaryDirectory(prefix="records-", dir=self.templates.folder) as folder:
+        # What a check's daemon still writes there goes with the folder around it.
+        where = self.templates.folder
+        with TemporaryDirectory("", "records-", where, ignore_cleanup_errors=True) as folder:
             plan = self.bench.plan(copy, Path(folder))
-            target = replace(plan.targets[falsifier.id], enough=expect)
             launch = Launch(
-                replace(plan, targets={**plan.targets, falsifier.id: target}),
+                plan,
                 timeouts_s=check_timeouts(self.bench),
                 environment=self._environment(forked=forked),
                 starter=self.templates.start if forked else self.templates.start_real,
-                enough=is_kill,
+                enough=is_kill if expect is not None else None,
             )
-            return run_checks(self._nodes(falsifier, expect), launch)
+            return run_checks(self._nodes(falsifier), launch)
 
     def _environment(self, *, forked: bool) -> dict[str, str]:
         cores = len(os.sched_getaffinity(0))
@@ -94,10 +96,14 @@ class Planter:
         threads = {_THREADS: os.environ.get(_THREADS, str(max(1, cores // self.workers)))}
         return {**NO_BYTECODE, **threads, **(self.templates.variables() if forked else {})}
 
-    def _nodes(self, falsifier: Falsifier, expect: str | None) -> Sequence[str]:
-        """The checks, first those that measure what a defect is to break."""
+    def _nodes(self, falsifier: Falsifier) -> Sequence[str]:
+        """The checks, first those that measure what some defect is to break.
+
+        The same for each planted change: the order must not tell a check what is planted.
+        """
         record = self.baseline[falsifier.id]
+        expected = {defect.expect for defect in falsifier.defects}
         measuring = {
-            m.node.partition("[")[0] for m in record.measurements if m.metric == expect
+            m.node.partition("[")[0] for m in record.measurements if m.metric in expected
         }
         return sorted(nodes_of(self.bench, [falsifier]), key=lambda node: node not in measuring)

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Control
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, Verdict
+from pv_harness.measuring.guard import guarded_folder
 from pv_harness.measuring.verdict import records_of
 from pv_harness.proving.outcome import Answer, held_metrics
 from pv_harness.proving.planting import Planter, Task
 from pv_harness.proving.scratch import copy_project
 from pv_harness.proving.templates import Templates
-from pv_harness.proving.trust import Trust
-from pv_harness.temporary_folders import owned_folder
+from pv_harness.proving.trust import Trust, Waiting
 
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_harness.evidence.records import RunRecord
-    from pv_harness.measuring.runner import Workbench
+    from pv_harness.measuring.workbench import Workbench
     from pv_harness.project import Project
 
 __all__ = ["Task", "plant_all", "scratch_copies"]
@@ -40,12 +40,12 @@ __all__ = ["Task", "plant_all", "scratch_copies"]
 
 @contextlib.contextmanager
 def scratch_copies(project: Project, count: int) -> Iterator[tuple[Path, ...]]:
-    """Copies of the project, one for each worker, gone when the block ends.
+    """Copies of the project, one for each worker, gone when the block ends or `pv` is killed.
 
     Raises:
         InfrastructureError: the project can't be copied.
     """
-    with owned_folder("pv-prove-") as base:
+    with guarded_folder("pv-prove-") as base:
         first = copy_project(project, base / "copy-0")
         others = [
             shutil.copytree(first, base / f"copy-{i}", symlinks=True) for i in range(1, count)
@@ -72,7 +72,8 @@ def plant_all(
     Raises:
         InfrastructureError: pytest can't be started.
     """
-    with owned_folder("pv-forks-") as folder:
+    # Called as the folder of the unplanted run is: checks must not tell one from the other.
+    with guarded_folder("pv-run-") as folder:
         templates = Templates(folder, bench.project.preload)
         planter = Planter(bench, dict(baseline), templates, len(copies))
         proof = _Proof(planter, tasks, copies, on_patch)
@@ -152,7 +153,10 @@ class _Proof:
             believed = trust.believes(task.item, answer)
             waits = not believed and trust.may_wait(task.item, answer)
             if waits:
-                trust.waiting.append((index, answer))
+                trust.waiting.append(Waiting(index, task.item, answer))
+            released = trust.release()
+        for waited in released:
+            self._finish(waited.task, waited.answer)
         if not waits:
             self._finish(index, answer if believed else self._plant(index, copy, forked=False))
         with trust.lock:
@@ -164,18 +168,15 @@ class _Proof:
     def _settle(self, trust: Trust, copy: Path) -> None:
         """Decide about the kills by forks that nothing has borne out yet."""
         falsifier = trust.falsifier
-        doubted = [
-            (i, a) for i, a in trust.waiting if not trust.believes(self._tasks[i].item, a)
-        ]
-        if doubted:
-            measured = self._planter.run_unplanted(falsifier, copy)
-            records = records_of(self._planter.bench.checks[falsifier.id], measured)
-            trust.held |= held_metrics(falsifier, records)
-        for index, answer in trust.waiting:
-            if trust.believes(self._tasks[index].item, answer):
-                self._finish(index, answer)
-            else:
-                self._finish(index, self._plant(index, copy, forked=False))
+        if not trust.waiting:
+            return
+        measured = self._planter.run_unplanted(falsifier, copy)
+        records = records_of(self._planter.bench.checks[falsifier.id], measured)
+        trust.held |= held_metrics(falsifier, records)
+        for waited in trust.release():
+            self._finish(waited.task, waited.answer)
+        for waited in trust.waiting:
+            self._finish(waited.task, self._plant(waited.task, copy, forked=False))
 
     def _plant(self, index: int, copy: Path, *, forked: bool) -> Answer:
         started = time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import importlib.machinery
 import os
 import py_compile
 import shutil
@@ -17,18 +18,21 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv_harness.contracts.rules.planting import count_anchor
 from pv_harness.errors import InfrastructureError
+from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, compile_source
 from pv_harness.regular_file import reason
 from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pv_harness.contracts.contract import Patch
     from pv_harness.project import Project
 
 _DEEPEST = 20
+_IMPORTED = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)
 _LEFT_OUT = {".git", ".venv", "venv", ".cache", "__pycache__", "node_modules", "runs"}
 
 
@@ -39,8 +43,9 @@ class VoidPatchError(Exception):
 def copy_project(project: Project, target: Path) -> Path:
     """Copy what belongs to the project, and return the copy's root.
 
-    In a git checkout that is what git tracks or would track; elsewhere everything but caches
-    and virtual environments. Permissions are kept. A link to a place within the project leads
+    In a git checkout that is what git tracks or would track, and what can be imported although
+    git ignores it, a generated `_version.py` say; elsewhere everything but caches and virtual
+    environments. Permissions are kept. A link to a place within the project leads
     to that place in the copy; other links are left out.
 
     Raises:
@@ -66,18 +71,47 @@ def copy_project(project: Project, target: Path) -> Path:
 
 def list_files(project: Project) -> list[Path]:
     """The files of a project, relative to its root, sorted."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed: Sequence[str] = ()
-    with contextlib.suppress(OSError):
-        done = subprocess.run(  # noqa: S603 - a constant command
-            command, cwd=project.root, capture_output=True, check=False
-        )
-        if done.returncode == 0:
-            listed = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+    listed = _ask_git(project.root, "--cached", "--others", "--exclude-standard")
     if listed:
-        return sorted(Path(name) for name in listed)
+        return sorted({*map(Path, listed), *_ignored_sources(project)})
     everything = (p.relative_to(project.root) for p in project.root.rglob("*"))
     return sorted(p for p in everything if not _LEFT_OUT & set(p.parts))
+
+
+def _ignored_sources(project: Project) -> Iterator[Path]:
+    """What git ignores and an import would find all the same."""
+    ignored = ("--others", "--ignored", "--exclude-standard", "--directory")
+    below = [root for root in project.import_roots if root.is_relative_to(project.root)]
+    roots = [root.relative_to(project.root) for root in below]
+    for name in _ask_git(project.root, *ignored):
+        for path in _walk(project.root, Path(name)):
+            if path.name.endswith(_IMPORTED) and any(path.is_relative_to(r) for r in roots):
+                yield path
+
+
+def _walk(root: Path, entry: Path) -> Iterator[Path]:
+    """The files at or below an entry, relative to the root, without virtual environments."""
+    place = root / entry
+    if entry.name in _LEFT_OUT or (place / "pyvenv.cfg").exists():
+        return
+    if not place.is_dir() or place.is_symlink():
+        yield entry
+        return
+    for name in sorted(os.listdir(place)):  # noqa: PTH208 - names alone
+        yield from _walk(root, entry / name)
+
+
+def _ask_git(root: Path, *options: str) -> list[str]:
+    """The files that `git ls-files` lists; none where git or its repository is missing."""
+    command = ["git", "ls-files", "-z", *options]
+    try:
+        done = subprocess.run(  # noqa: S603 - constant words
+            command, cwd=root, capture_output=True, check=False
+        )
+    except OSError:
+        return []
+    names = done.stdout.split(b"\0") if done.returncode == 0 else ()
+    return [os.fsdecode(name) for name in names if name]
 
 
 def _copy(root: Path, relative: Path, copy: Path) -> None:
@@ -113,14 +147,22 @@ def planted(root: Path, patch: Patch) -> Iterator[None]:
     """
     file = root / patch.file
     try:
-        original = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise VoidPatchError(f"{patch.file} can't be read: {error}") from error
-    file.write_text(apply_patch(original, patch), encoding="utf-8")
+        # Bytes: line ends are part of the text, here as in the rules for contracts.
+        original = file.read_bytes()
+        changed = apply_patch(original.decode("utf-8"), patch)
+    except FileNotFoundError as error:
+        raise VoidPatchError(
+            f"{patch.file}: not in the copy of the project; does git ignore it?"
+        ) from error
+    except OSError as error:
+        raise VoidPatchError(f"{patch.file}: can't be read: {reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise VoidPatchError(f"{patch.file}: is not UTF-8 text") from error
     try:
+        file.write_bytes(changed.encode("utf-8"))
         yield
     finally:
-        file.write_text(original, encoding="utf-8")
+        file.write_bytes(original)
 
 
 def apply_patch(text: str, patch: Patch) -> str:
@@ -129,7 +171,7 @@ def apply_patch(text: str, patch: Patch) -> str:
     Raises:
         VoidPatchError: as for `planted`.
     """
-    count = text.count(patch.find)
+    count = count_anchor(text, patch.find)
     if count != 1:
         raise VoidPatchError(f"{patch.file}: the anchor stands there {count} times, not once")
     changed = text.replace(patch.find, patch.replace)
@@ -137,7 +179,7 @@ def apply_patch(text: str, patch: Patch) -> str:
         raise VoidPatchError(f"{patch.file}: the patch changes nothing")
     if patch.file.suffix == ".py":
         try:
-            compile(changed, str(patch.file), "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
+            compile_source(changed, str(patch.file))
+        except SYNTAX_ERRORS as error:
             raise VoidPatchError(f"{patch.file}: does not compile: {error}") from error
     return changed

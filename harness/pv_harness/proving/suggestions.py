@@ -8,7 +8,6 @@ returns a constant instead? If forks of a process say no, do real processes say 
 from __future__ import annotations
 
 import contextlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Control
 from pv_harness.evidence.records import PatchOutcome, Verdict
+from pv_harness.fingerprint.syntax import SYNTAX_ERRORS
+from pv_harness.measuring.guard import guarded_folder
 from pv_harness.measuring.verdict import decide
 from pv_harness.proving.extreme import Function, Skipped, find_functions, plant_probes
 from pv_harness.proving.planting import Planter, Task
 from pv_harness.proving.templates import Templates
-from pv_harness.temporary_folders import owned_folder
-from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
@@ -31,7 +30,8 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.contract import Falsifier, Patch
     from pv_harness.evidence.records import RunRecord
-    from pv_harness.measuring.runner import Workbench
+    from pv_harness.measuring.workbench import Workbench
+    from pv_harness.project import Project
 
 _MANY_TIMES = 5
 _ALWAYS_S = 5.0
@@ -42,15 +42,21 @@ class Suggestion:
     """A function that no check notices the absence of, and who could notice.
 
     Attributes:
-        patch: one change that nothing noticed, of those that were tried.
-        unnoticed: how many constants went unnoticed, of so many `tried`.
         falsifiers: those whose checks enter it, and that cover its file.
     """
 
     function: Function
-    patch: Patch
-    tried: int
     falsifiers: tuple[Falsifier, ...]
+
+    @property
+    def patch(self) -> Patch:
+        """One of the changes that nothing noticed; nothing noticed any."""
+        return self.function.patches[0]
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What was put at the beginning of its body, each in turn."""
+        return tuple(p.replace.partition("\n")[0] for p in self.function.patches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,9 @@ class SuggestReport:
     """What was found, and out of how much.
 
     Attributes:
-        functions: functions of the covered modules that have a body.
+        functions: functions that are covered and have a body.
         entered: of these, the ones that some check enters.
+        declared: of these, the ones whose contract plants such a change already.
         tried: of these, the ones that were emptied.
         skipped: functions that could not be changed.
         red: falsifier ID -> why its checks could say nothing.
@@ -69,6 +76,7 @@ class SuggestReport:
     falsifiers: int
     functions: int
     entered: int
+    declared: int
     tried: int
     limit: int
     suggestions: tuple[Suggestion, ...]
@@ -84,7 +92,10 @@ def find_suggestions(
     on_phase: Callable[[str, int], None] = lambda _phase, _count: None,
     on_function: Callable[[Function, bool], None] = lambda _function, _noticed: None,
 ) -> SuggestReport:
-    """The functions of covered modules that no check notices the absence of.
+    """The covered functions that no check notices the absence of.
+
+    Those of the modules that a claim names come first, then those of what these import and no
+    claim names.
 
     Args:
         bench: the project.
@@ -96,17 +107,17 @@ def find_suggestions(
     """
     asked = [f for c in bench.contracts for f in c.falsifiers if f.id in baseline]
     green = [f for f in asked if baseline[f.id].verdict is Verdict.PASSED]
-    covered = _covered_functions(bench, green)
-    found = list(dict.fromkeys(f for functions in covered.values() for f in functions))
+    covered, found = _covered_functions(bench, green)
     functions = [f for f in found if isinstance(f, Function)]
-    with owned_folder("pv-forks-") as folder:
+    with guarded_folder("pv-run-") as folder:
         templates = Templates(folder, bench.project.preload)
         planter = Planter(_hurried(bench, baseline), dict(baseline), templates, len(copies))
         hunt = _Hunt(planter, copies)
         try:
             on_phase("falsifiers, for the functions that they enter", len(green))
             entered = hunt.entered_by(green, covered)
-            chosen = [f for f in functions if f in entered][:limit]
+            known = [f for f in entered if _is_declared(f, entered[f])]
+            chosen = [f for f in functions if f in entered and f not in known][:limit]
             on_phase("functions without their bodies", len(chosen))
             suggestions = hunt.try_all(chosen, entered, on_function)
         finally:
@@ -115,37 +126,14 @@ def find_suggestions(
     return SuggestReport(
         falsifiers=len(asked),
         functions=len(functions),
-        entered=sum(f in entered for f in functions),
+        entered=len(entered),
+        declared=len(known),
         tried=len(chosen),
         limit=limit,
         suggestions=tuple(s for s in suggestions if s is not None),
         skipped=tuple(f for f in found if isinstance(f, Skipped)),
         red={f.id: baseline[f.id].reason for f in asked if f not in green},
     )
-
-
-def render_suggestions(report: SuggestReport) -> str:
-    """The functions that nothing notices, as entries for `defects:`, and last the counts."""
-    blocks = [_stub(suggestion) for suggestion in report.suggestions]
-    notes = [
-        f"{name}: not asked, since it does not pass as it is: {_line(why)}"
-        for name, why in sorted(report.red.items())
-    ]
-    notes += [f"{s.file}:{s.line} {s.name}: skipped: {s.reason}" for s in report.skipped]
-    unnoticed = len(report.suggestions)
-    counts = [
-        f"{report.functions} functions in what {report.falsifiers} falsifiers cover",
-        f"{report.entered} entered by a check",
-        f"{report.tried} tried",
-        f"{report.tried - unnoticed} noticed",
-        f"{unnoticed} not noticed",
-    ]
-    left = report.entered - report.tried
-    if left:
-        counts.append(f"{left} left out by --limit {report.limit}")
-    if not report.tried:
-        notes.append("nothing was tried, so nothing is known")
-    return "\n".join([*blocks, *notes, " · ".join(counts)])
 
 
 class _Hunt:
@@ -214,7 +202,7 @@ class _Hunt:
                     return None
         finally:
             self._free.put(copy)
-        return Suggestion(function, function.patches[0], len(function.patches), falsifiers)
+        return Suggestion(function, falsifiers)
 
     def _notices(self, falsifier: Falsifier, patch: Patch, copy: Path) -> bool:
         # A control that turns red is what is looked for: any reason will do.
@@ -228,35 +216,61 @@ class _Hunt:
 _Covered = dict[str, list[Function | Skipped]]
 
 
-def _covered_functions(bench: Workbench, falsifiers: Sequence[Falsifier]) -> _Covered:
-    """Falsifier ID -> the functions of the modules that it covers, sorted by place."""
+def _covered_functions(
+    bench: Workbench, falsifiers: Sequence[Falsifier]
+) -> tuple[_Covered, list[Function | Skipped]]:
+    """What each falsifier covers, and all of it: first what is in modules that claims name.
+
+    What no claim names belongs to every claim whose modules import it.
+    """
     tree = bench.tree(bench.project.root)
+    named = {
+        f.id: {x for x in map(tree.find_module, f.covers) if x is not None} for f in falsifiers
+    }
+    anywhere = {file for files in named.values() for file in files}
     by_file: dict[Path, list[Function | Skipped]] = {}
     covered: _Covered = {}
     for falsifier in falsifiers:
-        files = sorted({f for f in map(tree.find_module, falsifier.covers) if f is not None})
+        own = named[falsifier.id]
+        files = [*sorted(own), *sorted(tree.closure(own) - anywhere)]
         for file in files:
             if file not in by_file:
-                relative = PurePosixPath(file.relative_to(bench.project.root).as_posix())
-                source = file.read_text(encoding="utf-8")
-                by_file[file] = list(find_functions(relative, source))
+                by_file[file] = _functions_in(file, bench.project)
         covered[falsifier.id] = [f for file in files for f in by_file[file]]
-    return covered
+    order = sorted(by_file, key=lambda file: file not in anywhere)
+    return covered, [f for file in order for f in by_file[file]]
+
+
+def _functions_in(file: Path, project: Project) -> list[Function | Skipped]:
+    if any(file.is_relative_to(folder) for folder in project.checks):
+        return []  # a check is no part of what it judges
+    name = PurePosixPath(file.relative_to(project.root).as_posix())
+    try:
+        return list(find_functions(name, file.read_bytes().decode("utf-8")))
+    except (UnicodeDecodeError, *SYNTAX_ERRORS) as error:
+        return [Skipped(name, "as a whole", 1, str(error))]
+
+
+def _is_declared(function: Function, falsifiers: Sequence[Falsifier]) -> bool:
+    """True if one of these falsifiers plants such a change already."""
+    digests = {patch.digest for patch in function.patches}
+    return any(plant.patch.digest in digests for f in falsifiers for plant in f.plants)
 
 
 @contextlib.contextmanager
 def _probed(copy: Path, marks: Mapping[Function, str]) -> Iterator[None]:
     """While the block runs, functions in the copy note that they are entered."""
-    originals: dict[Path, str] = {}
+    originals: dict[Path, bytes] = {}
     try:
         for file in {copy / function.file for function in marks}:
             own = {f: mark for f, mark in marks.items() if copy / f.file == file}
-            originals[file] = file.read_text(encoding="utf-8")
-            file.write_text(plant_probes(originals[file], own), encoding="utf-8")
+            originals[file] = file.read_bytes()
+            text = plant_probes(originals[file].decode("utf-8"), own)
+            file.write_bytes(text.encode("utf-8"))
         yield
     finally:
-        for file, text in originals.items():
-            file.write_text(text, encoding="utf-8")
+        for file, original in originals.items():
+            file.write_bytes(original)
 
 
 def _hurried(bench: Workbench, baseline: Mapping[str, RunRecord]) -> Workbench:
@@ -273,32 +287,3 @@ def _hurried(bench: Workbench, baseline: Mapping[str, RunRecord]) -> Workbench:
         replace(c, falsifiers=tuple(map(hurry, c.falsifiers))) for c in bench.contracts
     )
     return replace(bench, contracts=contracts)
-
-
-def _stub(suggestion: Suggestion) -> str:
-    patch, first = suggestion.patch, suggestion.falsifiers[0]
-    metrics = list(dict.fromkeys(bound.metric for bound in first.bounds))
-    many = f"{suggestion.tried} constants" if suggestion.tried > 1 else "one constant"
-    others = [f.id for f in suggestion.falsifiers[1:]]
-    lines = [
-        f"# {suggestion.function} may return {many}: no check notices",
-        f"# for {first.id}, whose checks enter it",
-        *([f"# as do those of {', '.join(others)}"] if others else []),
-        f"- id: {patch.id}",
-        f"  file: {_quoted(str(patch.file))}",
-        f"  find: {_quoted(patch.find)}",
-        f"  replace: {_quoted(patch.replace)}",
-        f"  expect: {metrics[0] if len(metrics) == 1 else 'CHOOSE'}",
-    ]
-    if len(metrics) > 1:
-        lines[-1] += f"  # one of {', '.join(metrics)}"
-    return "\n".join([*lines, ""])
-
-
-def _quoted(text: str) -> str:
-    # Every JSON string is one of YAML; nothing of a source file can break out of it.
-    return json.dumps(text)
-
-
-def _line(text: str) -> str:
-    return printable(text.strip().splitlines()[0]) if text.strip() else "no reason was given"

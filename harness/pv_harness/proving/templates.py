@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING
 
 from pv_harness.errors import InfrastructureError
 from pv_harness.measuring import template
-from pv_harness.measuring.child import start_fresh
 from pv_harness.measuring.command import kill_group
 from pv_harness.measuring.forked import (
     TEMPLATES_VARIABLE,
@@ -21,13 +20,14 @@ from pv_harness.measuring.forked import (
     start_up_key,
     start_up_variables,
 )
+from pv_harness.measuring.launch import start_fresh
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pv_harness.measuring.child import RunningProcess
+    from pv_harness.measuring.launch import RunningProcess
 
 _MOST = 4
 """Templates at once: each holds in memory what it has imported."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pv_harness.contracts.contract import Defect
 from pv_harness.evidence.records import PatchOutcome
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _ALIKE = {PatchOutcome.VOID, PatchOutcome.RED_ON_ARRIVAL, PatchOutcome.GREEN}
 """Answers that a fork can't be the cause of."""
+
+
+class Waiting(NamedTuple):
+    """A kill by a fork that nothing has borne out yet, and which task it answers."""
+
+    task: int
+    item: Plant
+    answer: Answer
 
 
 @dataclass(slots=True)
@@ -36,7 +44,7 @@ class Trust:
     falsifier: Falsifier
     left: int
     held: set[str] = field(default_factory=set)
-    waiting: list[tuple[int, Answer]] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def believes(self, item: Plant, answer: Answer) -> bool:
@@ -52,6 +60,12 @@ class Trust:
     def may_wait(self, item: Plant, answer: Answer) -> bool:
         """True if a later fork may still show that the answer is to be believed."""
         return isinstance(item, Defect) and answer.outcome is PatchOutcome.KILLED
+
+    def release(self) -> list[Waiting]:
+        """Those that have waited and are believed now; they wait no longer."""
+        free = [w for w in self.waiting if self.believes(w.item, w.answer)]
+        self.waiting = [w for w in self.waiting if w not in free]
+        return free
 
     def note(self, answer: Answer) -> None:
         """Take in what one fork has held."""

@@ -83,13 +83,13 @@ def write_changes(root: Path, changes: Iterable[Change]) -> None:
     """Make the changes, each file whole or not at all, in the order given.
 
     Raises:
+        UsageError: a link leads out of `root`; nothing is written then.
         InfrastructureError: a file can't be written, or is no longer what the change was
             worked out for; the files before it are written.
     """
-    for change in changes:
-        if change.action is Action.KEEP:
-            continue
-        path = (root / change.name).resolve()  # a link stays a link
+    due = [change for change in changes if change.action is not Action.KEEP]
+    targets = [_place_within(root, change.name) for change in due]
+    for change, path in zip(due, targets, strict=True):
         if read_text(path) != change.before:
             raise InfrastructureError(f"{path}: changed meanwhile; run the command again")
         try:
@@ -100,3 +100,19 @@ def write_changes(root: Path, changes: Iterable[Change]) -> None:
                 path.chmod(mode)
         except OSError as error:
             raise InfrastructureError(f"{path}: can't be written: {reason(error)}") from error
+
+
+def _place_within(root: Path, name: str) -> Path:
+    """Where a file of the project really lies: a link stays one, what it leads to changes."""
+    try:
+        path = (root / name).resolve()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"{root / name}: a link that leads nowhere; remove it first"
+        ) from error
+    if not path.is_relative_to(root.resolve()):
+        raise UsageError(
+            f"{root / name}: leads out of the project, to {path}; "
+            "nothing was written, as a link there may not decide what is changed"
+        )
+    return path

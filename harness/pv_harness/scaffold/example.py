@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
 from pv_harness.errors import UsageError
+from pv_harness.insight.schemas import find_schema, list_schemas
 from pv_harness.scaffold.filling import fill
 
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pv_harness.project import Project
     from pv_harness.scaffold.names import Names
     from pv_harness.scaffold.subject import Subject
+
+SCHEMA = "contract-v1.schema.json"
+"""The file beside contracts that their first lines name, for editors."""
 
 _SAMPLE = (("fit.py", "fit.py.txt"), ("cli.py", "cli.py.txt"), ("__main__.py", "main.py.txt"))
 _PLANTED = {
@@ -36,7 +40,12 @@ def make_example(
     Raises:
         UsageError: contracts are configured to be one file, which is not there.
     """
-    values = {"CONTRACT": names.contract, "ID": names.falsifier, "PACKAGE": names.package}
+    values = {
+        "CONTRACT": names.contract,
+        "ID": names.falsifier,
+        "PACKAGE": names.package,
+        "SCHEMA": SCHEMA,
+    }
     folder = PurePosixPath(sample_root) / names.package
     if subject is None:
         kind = "sample"
@@ -45,10 +54,16 @@ def make_example(
         kind = "import"
         values.update(_about(project, subject))
     contract, check = _places(project, names)
+    about = f" about {subject.module}" if subject else ""
     yield (
         contract,
-        "one claim, 2 planted defects, 1 control",
+        f"one claim{about}, 2 planted defects, 1 control",
         fill(f"{kind}-contract.yaml", values),
+    )
+    yield (
+        str(PurePosixPath(contract).with_name(SCHEMA)),
+        "what editors complete contracts by",
+        find_schema("contract-v1", list_schemas()).text,
     )
     yield (
         check,

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.bindings import MARKER
+from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.contracts.rules import apply_rules
 from pv_harness.contracts.rules.world import Claim, Draft, survey
@@ -20,6 +21,7 @@ from pv_harness.documents.schema_check import check_schema, read_schema
 from pv_harness.errors import UsageError
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.scaffold.changes import Action, Change, read_text
+from pv_harness.scaffold.example import SCHEMA
 from pv_harness.scaffold.filling import fill
 from pv_harness.scaffold.insertion import insert_falsifier
 from pv_harness.scaffold.repository import has_contracts
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pv_harness.project import Project
 
 _NUMBER = re.compile(r"[0-9]{3}$")
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +124,44 @@ def _choose_contract(
         return _named_contract(project, request.contract, contracts)
     stem = _NUMBER.sub("", request.id)
     kin = [c for c in contracts if any(f.id.startswith(stem) for f in c.falsifiers)]
-    for candidates in (kin, list(contracts)):
-        if len(candidates) == 1:
-            return _Chosen(candidates[0].path, candidates[0])
+    if len(kin) == 1:
+        return _Chosen(kin[0].path, kin[0])
+    if kin:
+        listed = ", ".join(str(contract.path) for contract in kin)
+        raise UsageError(f"{request.id} could go into {listed}; say which with --contract FILE")
+    new = _new_file(project, stem)
     if not contracts:
-        where = project.relative(project.contracts[0])
-        raise UsageError(f"{where}: no contract yet; name the file with --contract FILE")
-    listed = ", ".join(str(contract.path) for contract in (kin or contracts))
-    raise UsageError(f"{request.id} could go into {listed}; say which with --contract FILE")
+        raise UsageError(
+            f"{project.relative(project.contracts[0])}: no contract yet; `pv init` makes a "
+            f"first one, and --contract {new} --covers MODULE an empty one"
+        )
+    # Not into the only one that there is: an ID of another family is mostly a slip, and for
+    # good, since IDs are permanent.
+    known = ", ".join(_families(contracts))
+    raise UsageError(
+        f"{request.id}: no contract declares IDs that begin with {stem}; there are {known}; "
+        f"name the file with --contract FILE, {contracts[0].path} say, or a new one, {new}"
+    )
+
+
+def _families(contracts: Sequence[Contract]) -> list[str]:
+    """What the IDs of each contract begin with, and which file that is; at most three."""
+    stems = {
+        _NUMBER.sub("", falsifier.id): contract.path
+        for contract in contracts
+        for falsifier in contract.falsifiers
+    }
+    shown = [f"{stem} in {path}" for stem, path in sorted(stems.items())]
+    more = len(shown) - _SHOWN
+    return [*shown[:_SHOWN], f"and {more} more"] if more > 0 else shown
+
+
+def _new_file(project: Project, stem: str) -> str:
+    """A file in the first folder of contracts that is called as the IDs are."""
+    first = project.contracts[0]
+    folder = first.parent if first.suffix in CONTRACT_SUFFIXES else first
+    words = stem.removeprefix("FALSIFY-").strip("-").lower()
+    return project.relative(folder / f"{words or 'claims'}-v1.yaml")
 
 
 def _named_contract(project: Project, file: Path, contracts: Sequence[Contract]) -> _Chosen:
@@ -179,7 +212,10 @@ def _plan_contract(
     entry = fill("falsifier.yaml", values).splitlines()
     name = str(chosen.path)
     if chosen.present is None:
-        head = fill("new-contract.yaml", {"CONTRACT": chosen.path.stem})
+        schema = chosen.path.with_name(SCHEMA)
+        has_schema = (project.root / schema).exists()
+        line = f"# yaml-language-server: $schema={SCHEMA}\n" if has_schema else ""
+        head = fill("new-contract.yaml", {"CONTRACT": chosen.path.stem, "HEAD": line})
         first, *rest = entry
         text = head + "".join(f"{line}\n" for line in (f"- {first}", *(f"  {r}" for r in rest)))
         return Change(name, Action.CREATE, f"declares {request.id}", text)

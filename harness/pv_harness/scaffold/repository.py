@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from pv_harness.scaffold.changes import Action, Change, read_text
 from pv_harness.scaffold.example import make_example
 from pv_harness.scaffold.filling import fill
 from pv_harness.scaffold.names import has_letters, make_names
-from pv_harness.scaffold.subject import find_subject
+from pv_harness.scaffold.subject import find_subject, find_unfit
 
 
 if TYPE_CHECKING:
@@ -29,9 +28,10 @@ if TYPE_CHECKING:
 
     from pv_harness.project import Project
     from pv_harness.scaffold.names import Names
-    from pv_harness.scaffold.subject import Subject
+    from pv_harness.scaffold.subject import Subject, Unfit
 
 _WORKFLOW = ".github/workflows/pv.yml"
+_KEYS = "*.key.pem"
 _INSTALL_SUBJECT = "    - run: python -m pip install --editable .\n"
 
 
@@ -43,12 +43,14 @@ class Repository:
         project: as it is configured now; what is not configured has its default.
         configuration: all of pyproject.toml.
         subject: a module that a first claim can be about, or None.
+        unfit: modules that were looked at before it and can't be used, each with the reason.
     """
 
     project: Project
     configuration: Mapping[str, Any]
     names: Names
     subject: Subject | None
+    unfit: tuple[Unfit, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -78,7 +80,8 @@ def survey_repository(root: Path, name: str | None = None) -> Repository:
     own_name = declared.get("name") if isinstance(declared, dict) else None
     names = make_names(name or (own_name if isinstance(own_name, str) else root.name))
     subject = find_subject(project.source_roots, names.package)
-    return Repository(project, configuration, names, subject)
+    unfit = () if subject else find_unfit(project.source_roots, names.package)
+    return Repository(project, configuration, names, subject, unfit)
 
 
 def plan_repository(found: Repository) -> tuple[Change, ...]:
@@ -166,23 +169,24 @@ def _plan_file(found: Repository, name: str, note: str, text: str) -> Change:
 
 
 def _workflow(found: Repository) -> str:
-    contracts = " ".join(shlex.quote(_name(found, path)) for path in found.project.contracts)
     install = _INSTALL_SUBJECT if found.is_installable else ""
-    return fill("workflow.yml", {"CONTRACTS": contracts, "INSTALL": install})
+    extras = "run,sign" if found.project.keys else "run"
+    return fill("workflow.yml", {"INSTALL": install, "EXTRAS": extras})
 
 
 def _plan_ignored(found: Repository) -> Change:
     before = read_text(found.root / ".gitignore")
-    lines = (before or "").splitlines()
+    lines = {line.strip().strip("/") for line in (before or "").splitlines()}
     reports = f"{_name(found, found.project.reports)}/"
-    if any(line.strip().strip("/") == reports.strip("/") for line in lines):
-        return Change(".gitignore", Action.KEEP, f"has {reports}")
+    missing = [line for line in (reports, _KEYS) if line.strip("/") not in lines]
+    if not missing:
+        return Change(".gitignore", Action.KEEP, f"has {reports} and {_KEYS}")
     gap = "" if not before or before.endswith("\n") else "\n"
     action = Action.CREATE if before is None else Action.EXTEND
-    text = f"{before or ''}{gap}{reports}\n"
-    return Change(
-        ".gitignore", action, f"{reports}: evidence is made, not written", text, before
-    )
+    newlines = "".join(f"{line}\n" for line in missing)
+    text = f"{before or ''}{gap}{newlines}"
+    note = f"{' and '.join(missing)} stay out"
+    return Change(".gitignore", action, note, text, before)
 
 
 def has_contracts(project: Project) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, parse
-from pv_harness.regular_file import read_regular
+from pv_harness.regular_file import read_regular, reason
+from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ class Subject:
     anchor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A module that was seen and can't be used, and the reason, as a sentence goes on."""
+
+    path: Path
+    why: str
+
+
 def find_subject(source_roots: Sequence[Path], preferred: str) -> Subject | None:
     """The package below the source roots that a claim fits best, or None.
 
@@ -54,24 +63,57 @@ def find_subject(source_roots: Sequence[Path], preferred: str) -> Subject | None
     return None
 
 
+def find_unfit(source_roots: Sequence[Path], preferred: str) -> tuple[Unfit, ...]:
+    """The modules below the source roots that no claim can begin with, and why."""
+    found = []
+    for root in source_roots:
+        for path in _candidates(root, preferred):
+            why = _why_unfit(path)
+            if why:
+                found.append(Unfit(path, why))
+    return tuple(found)
+
+
 def find_anchor(path: Path) -> str | None:
     """A line of a module before which a statement can be put; None for an unfit module.
 
     Unfit is what does more than import and define when it is imported: it may be a program.
     """
     try:
-        data = read_regular(path, _MAX_SIZE_BYTES)
-        text, body = data.decode("utf-8"), parse(data).body
+        lines, body = _read_module(path)
     except (OSError, UnicodeDecodeError, *SYNTAX_ERRORS):
         return None
-    if not all(_is_quiet(node) for node in body):
+    if not all(map(_is_quiet, body)):
         return None
-    lines = text.split("\n")
+    text = "\n".join(lines)
     for node in body:
         line = lines[node.lineno - 1].rstrip("\r")
         if _takes_a_statement_before(node) and text.count(line) == 1 and line.isprintable():
             return line
     return None
+
+
+def _why_unfit(path: Path) -> str:
+    """Why a module has no anchor; empty for one that is empty, and for one that has."""
+    try:
+        lines, body = _read_module(path)
+    except OSError as error:
+        return f"it can't be read: {reason(error)}"
+    except (UnicodeDecodeError, *SYNTAX_ERRORS):
+        return "it is no Python that can be read"
+    for node in body:
+        if not _is_quiet(node):
+            line = lines[node.lineno - 1].strip()
+            return (
+                f"importing it runs line {node.lineno}, {show(line)}; put what it does into "
+                'functions, and the call under `if __name__ == "__main__":`'
+            )
+    return "" if not body or find_anchor(path) else "no line of it stands there once"
+
+
+def _read_module(path: Path) -> tuple[list[str], list[ast.stmt]]:
+    data = read_regular(path, _MAX_SIZE_BYTES)
+    return data.decode("utf-8").split("\n"), parse(data).body
 
 
 def _candidates(root: Path, preferred: str) -> Iterator[Path]:

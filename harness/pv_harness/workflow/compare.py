@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.board.json_document import scoreboard_document
+from pv_harness.board.scoreboard import Scoreboard
 from pv_harness.comparing.comparison import compare
 from pv_harness.comparing.revision import extract_tree, find_tree
 from pv_harness.comparing.snapshot import read_snapshot
-from pv_harness.contracts.validation import load_contracts
+from pv_harness.contracts.validation import load_judged
 from pv_harness.errors import ContractError, InfrastructureError, UsageError
 from pv_harness.evidence.store import read_statements
 from pv_harness.fingerprint.manifest import EntryKind
@@ -112,8 +113,13 @@ def _document_of_folder(folder: Path, project: Project) -> dict[str, Any]:
     then = replace(load_project(folder), evidence=project.evidence, keys=project.keys)
     _borrow_inputs(folder, project)
     # Not `read_declared`, which remembers its answers: this folder is never asked about again.
-    contracts, checks = load_contracts(then)
-    declared = Declared(then, contracts, _by_falsifier(checks), {})
+    try:
+        judged = load_judged(then)
+    except UsageError:
+        # From before there was a contract: all that is there now has been added.
+        return scoreboard_document(Scoreboard(()), now_s=time.time())
+    checks = _by_falsifier(judged.checks)
+    declared = Declared(then, judged.contracts, checks, {}, judged.void)
     return scoreboard_document(read_board(declared), now_s=time.time())
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pv_harness.board.scoreboard import derive_scoreboard
-from pv_harness.contracts.remembered import find_cache_folder, load_remembered
+from pv_harness.contracts.remembered import load_remembered
+from pv_harness.digest import digest_of
+from pv_harness.evidence.index import read_extract
 from pv_harness.evidence.store import read_statements
+from pv_harness.evidence.summary import summarize
+from pv_harness.evidence.verification import verify_summaries
 from pv_harness.fingerprint.sources import SourceTree
+from pv_harness.user_cache import find_cache_folder
 
 
 if TYPE_CHECKING:
@@ -18,7 +24,8 @@ if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier
-    from pv_harness.evidence.records import RunRecord
+    from pv_harness.evidence.extract import Extract
+    from pv_harness.evidence.records import PatchRecord, RunRecord
     from pv_harness.project import Project
 
 
@@ -31,6 +38,8 @@ class Declared:
     checks: dict[str, tuple[Check, ...]]
     configuration: Mapping[str, str]
     """Contract path -> digest of its bytes, as they were read."""
+    void: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Falsifier ID -> name of a change that can't be planted on this tree -> why."""
 
 
 def read_declared(project: Project) -> Declared:
@@ -45,28 +54,73 @@ def read_declared(project: Project) -> Declared:
         by_id[check.falsifier_id] = (*by_id.get(check.falsifier_id, ()), check)
     paths = sorted({str(contract.path) for contract in loaded.contracts})
     configuration = {path: loaded.digests[project.root / path] for path in paths}
-    return Declared(project, loaded.contracts, by_id, configuration)
+    return Declared(project, loaded.contracts, by_id, configuration, loaded.void)
 
 
-def read_board(declared: Declared, extra_runs: Sequence[RunRecord] = ()) -> Scoreboard:
+def read_board(
+    declared: Declared, extra_runs: Sequence[RunRecord] = (), *, history: bool = False
+) -> Scoreboard:
     """The scoreboard that the stored evidence supports on the tree as it is.
 
     Args:
         declared: the contracts and checks.
         extra_runs: records beyond those in the store.
+        history: whether rows hold every record that there is, with its curves. Without it they
+            hold those that statuses can rest on, and not every file has to be read for that.
 
     Raises:
         EvidenceError: evidence is unreadable or altered.
+        UsageError: there are signatures to verify, and a key can't be read or the library
+            for it is missing.
+    """
+    folder, now_s = declared.project.evidence, time.time()
+    if not history:
+        evidence = read_evidence(declared)
+        board = derive_board(declared, evidence, extra_runs)
+        return replace(board, findings=verify_summaries(folder, evidence.summaries, now_s))
+    statements = read_statements(folder, declared.project.keys)
+    runs = [run for statement in statements for run in statement.runs]
+    patches = [patch for statement in statements for patch in statement.patches]
+    board = _derive(declared, [*runs, *extra_runs], patches)
+    summaries = [summarize(statement) for statement in statements]
+    return replace(board, findings=verify_summaries(folder, summaries, now_s))
+
+
+def read_evidence(declared: Declared) -> Extract:
+    """What statuses can rest on in the project's evidence.
+
+    Raises:
+        EvidenceError: as for `read_board`.
+        UsageError: as for `read_board`.
     """
     project = declared.project
-    statements = read_statements(project.evidence)
-    return derive_scoreboard(
-        declared.contracts,
-        declared.checks,
-        [*(r for s in statements for r in s.runs), *extra_runs],
-        [p for s in statements for p in s.patches],
-        SourceTree(project.root, project.import_roots),
+    falsifiers = {f.id: f for contract in declared.contracts for f in contract.falsifiers}
+    return read_extract(
+        project.evidence,
+        falsifiers,
+        declared=digest_of(
+            dict(declared.configuration) or [f.claim_digest for f in falsifiers.values()]
+        ),
+        keys=project.keys,
+        cache=find_cache_folder(os.environ),
+        now_s=time.time(),
     )
+
+
+def derive_board(
+    declared: Declared, evidence: Extract, extra_runs: Sequence[RunRecord] = ()
+) -> Scoreboard:
+    """The scoreboard that this evidence supports on the tree as it is."""
+    return _derive(declared, [*evidence.runs, *extra_runs], evidence.patches)
+
+
+def _derive(
+    declared: Declared, runs: Sequence[RunRecord], patches: Sequence[PatchRecord]
+) -> Scoreboard:
+    project = declared.project
+    tree = SourceTree(project.root, project.import_roots)
+    contracts, checks = declared.contracts, declared.checks
+    return derive_scoreboard(contracts, checks, runs, patches, tree, declared.void)
 
 
 def rows_of(declared: Declared, selected: Sequence[Falsifier]) -> list[Row]:

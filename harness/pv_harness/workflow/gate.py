@@ -7,18 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pv_harness.atomic_file import write_atomically
-from pv_harness.documents.loading import load_file
 from pv_harness.documents.problem import Problem, sort_key
 from pv_harness.errors import ContractError, InfrastructureError, UsageError
-from pv_harness.evidence.store import read_statements
+from pv_harness.evidence.verification import verify_store, verify_summaries
 from pv_harness.exit_code import ExitCode
 from pv_harness.policy.conditions import Facts
 from pv_harness.policy.gate import GateAnswer, Outcome, decide_gate, today_at
 from pv_harness.policy.ratchet import read_ratchet, render_ratchet, shrink_ratchet
-from pv_harness.policy.reading import read_policies
-from pv_harness.policy.rules import Surroundings
 from pv_harness.wording import printable, show
-from pv_harness.workflow.declared import read_board
+from pv_harness.workflow.declared import derive_board, read_evidence
 
 
 if TYPE_CHECKING:
@@ -40,6 +37,11 @@ def read_policy_file(declared: Declared, now_s: float) -> PolicyFile:
         UsageError: there is no policy file.
         ContractError: it can't be judged; the error holds every problem found.
     """
+    # The YAML parser and the schema: a gate without a policy file needs neither.
+    from pv_harness.documents.loading import load_file  # noqa: PLC0415
+    from pv_harness.policy.reading import read_policies  # noqa: PLC0415
+    from pv_harness.policy.rules import Surroundings  # noqa: PLC0415
+
     project = declared.project
     name = printable(project.relative(project.policy))
     if not project.policy.exists():
@@ -96,8 +98,10 @@ def answer_gate(
     """
     project = declared.project
     ratchet = _read_ratchet(project, policy)
-    rows = [row for row in read_board(declared).rows if row.falsifier.id in selected]
-    facts = Facts(now_s, _signers(project) if policy.signers else {})
+    evidence = read_evidence(declared)
+    board = derive_board(declared, evidence)
+    rows = [row for row in board.rows if row.falsifier.id in selected]
+    facts = Facts(now_s, evidence.signers)
     waivers = file.waivers if file else ()
     allowed = ratchet.lines if ratchet else {}
     counted = {f.id for c in declared.contracts for f in c.falsifiers if f.counted}
@@ -105,15 +109,15 @@ def answer_gate(
     return GateAnswer(
         decision,
         _unused_problems(file, decision),
-        verify_project(project, now_s),
+        verify_summaries(
+            project.evidence, evidence.summaries, now_s, signers=policy.signers or None
+        ),
         ratchet,
     )
 
 
 def verify_project(project: Project, now_s: float) -> tuple[Finding, ...]:
-    """What is wrong with the project's stored evidence."""
-    from pv_harness.evidence.verification import verify_store  # noqa: PLC0415
-
+    """What is wrong with the project's stored evidence; every byte of it is read."""
     return verify_store(project.evidence, keys=project.keys, require_signed=False, now_s=now_s)
 
 
@@ -178,6 +182,8 @@ def ratchet_path(project: Project, policy: Policy) -> Path:
 
 
 def _read_ratchet(project: Project, policy: Policy) -> Ratchet | None:
+    from pv_harness.documents.loading import load_file  # noqa: PLC0415 - the YAML parser
+
     if policy.ratchet is None:
         return None
     path = ratchet_path(project, policy)
@@ -187,11 +193,6 @@ def _read_ratchet(project: Project, policy: Policy) -> Ratchet | None:
             f"{name}: no such file; `pv gate --policy {policy.name} --init-ratchet` writes it"
         )
     return read_ratchet(load_file(path, name))
-
-
-def _signers(project: Project) -> dict[str, frozenset[str]]:
-    statements = read_statements(project.evidence, project.keys)
-    return {statement.digest: statement.signed_by for statement in statements}
 
 
 def _unused_problems(file: PolicyFile | None, decision: GateDecision) -> tuple[Problem, ...]:

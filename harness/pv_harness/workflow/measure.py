@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness import __version__
+from pv_harness.evidence.index import recall_summaries
 from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.signing import read_signer
 from pv_harness.evidence.statement import RunStatement
@@ -18,13 +19,14 @@ from pv_harness.measuring.runner import (
     ONCE,
     Attempts,
     Listener,
-    Workbench,
     measure_falsifiers,
-    needed_inputs,
-    nodes_of,
 )
+from pv_harness.measuring.workbench import Workbench, needed_inputs, nodes_of
+from pv_harness.user_cache import find_cache_folder
 from pv_harness.workflow.declared import rows_of
+from pv_harness.workflow.keeping import ResultKeeper
 from pv_harness.workflow.progress import Done
+from pv_harness.workflow.storing import refuse_unwritable_store
 
 
 if TYPE_CHECKING:
@@ -59,9 +61,10 @@ def measure(
     due = due_falsifiers(declared, selected, again=again)
     if not due:
         return Done(0)
+    refuse_unwritable_store(declared.project)
     bench = make_workbench(declared, due)
     runs = measure_and_store(bench, due, bench.project.root, jobs, progress, attempts)
-    return Done(len(due), retried=_retried(runs))
+    return Done(len(due), retried=retried(runs))
 
 
 def due_falsifiers(
@@ -94,11 +97,10 @@ def measure_and_store(
     progress: Progress,
     attempts: Attempts = ONCE,
 ) -> tuple[RunRecord, ...]:
-    """Measure in the project, or a copy at `root`, and store all records as one statement.
+    """Measure in the project, or a copy at `root`, and store the records as they come in.
 
     Returns the records of all attempts, those of one falsifier in their order.
     """
-    started = time.time()
     earlier = _earlier_durations(bench, falsifiers)
 
     def begin(number: int, pending: Sequence[Falsifier]) -> None:
@@ -107,12 +109,14 @@ def measure_and_store(
         phase = "checks" if number == 1 else f"checks, attempt {number}"
         progress.plan(phase, len(nodes))
 
-    listener = Listener(begin, progress.check, progress.running)
-    runs = measure_falsifiers(
-        bench, falsifiers, root, jobs=jobs, attempts=attempts, listener=listener
-    )
-    store_run(bench, tuple(f.id for f in falsifiers), runs, (), started)
-    return runs
+    def store(planned: tuple[str, ...], records: tuple[RunRecord, ...], since_s: float) -> None:
+        store_run(bench, planned, records, (), since_s)
+
+    with ResultKeeper(store, [f.id for f in falsifiers]) as keeper:
+        listener = Listener(begin, progress.check, progress.running, keeper.is_due, keeper.keep)
+        return measure_falsifiers(
+            bench, falsifiers, root, jobs=jobs, attempts=attempts, listener=listener
+        )
 
 
 def _why_due(row: Row, devices: frozenset[str]) -> str:
@@ -152,7 +156,8 @@ def _earlier_durations(bench: Workbench, falsifiers: Sequence[Falsifier]) -> dic
     }
 
 
-def _retried(runs: Sequence[RunRecord]) -> dict[str, tuple[Verdict, ...]]:
+def retried(runs: Sequence[RunRecord]) -> dict[str, tuple[Verdict, ...]]:
+    """Falsifier ID -> the verdicts of its attempts in order, of those with several."""
     verdicts: dict[str, list[Verdict]] = {}
     for record in runs:
         verdicts.setdefault(record.falsifier_id, []).append(record.verdict)
@@ -192,4 +197,6 @@ def store_run(
     )
     key = bench.project.signing_key
     signer = None if key is None else read_signer(key)
-    return append_statement(bench.project.evidence, statement, signer)
+    folder = bench.project.evidence
+    known = recall_summaries(folder, find_cache_folder(os.environ))
+    return append_statement(folder, statement, signer, known)

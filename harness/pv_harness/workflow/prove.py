@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pv_harness.evidence.records import PatchOutcome, Verdict
+from pv_harness.evidence.records import Verdict
 from pv_harness.measuring.runner import (
     ONCE,
     Attempts,
     Listener,
     measure_falsifiers,
-    nodes_of,
 )
+from pv_harness.measuring.workbench import nodes_of
+from pv_harness.proving.keeping import Keeper
 from pv_harness.proving.prover import Task, plant_all, scratch_copies
 from pv_harness.proving.suggestions import find_suggestions
 from pv_harness.workflow.declared import rows_of
@@ -20,25 +20,26 @@ from pv_harness.workflow.measure import (
     due_falsifiers,
     make_workbench,
     measure_and_store,
+    retried,
     store_run,
 )
 from pv_harness.workflow.progress import Done
+from pv_harness.workflow.storing import refuse_unwritable_store
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Falsifier, Plant
-    from pv_harness.evidence.records import PatchRecord
-    from pv_harness.measuring.runner import Workbench
+    from pv_harness.evidence.records import PatchRecord, RunRecord
+    from pv_harness.measuring.workbench import Workbench
     from pv_harness.proving.extreme import Function
     from pv_harness.proving.suggestions import SuggestReport
     from pv_harness.workflow.declared import Declared
     from pv_harness.workflow.progress import Progress
 
-_UNSETTLED = {PatchOutcome.TIMEOUT, PatchOutcome.RED_ON_ARRIVAL}
-"""Outcomes that say nothing about the defect itself, and so are not kept as an answer."""
 _STORE_EVERY_S = 60.0
 """What is lost at most if the process is killed."""
 
@@ -60,31 +61,24 @@ def prove(
     """
     due = due_falsifiers(declared, selected, again=again)
     planting = [
-        row.falsifier for row in rows_of(declared, selected) if _due_plants(row, again=again)
+        row.falsifier
+        for row in rows_of(declared, selected)
+        if _due_plants(declared, row, again=again)
     ]
     needed = list({f.id: f for f in (*due, *planting)}.values())
     if not needed:
         return Done(0)
+    refuse_unwritable_store(declared.project)
     bench = make_workbench(declared, needed)
     with scratch_copies(declared.project, jobs) as copies:
         runs = measure_and_store(bench, needed, copies[0], jobs, progress, attempts)
         tasks = [
             Task(row.falsifier, plant)
             for row in rows_of(declared, needed)
-            for plant in _due_plants(row, again=again)
+            for plant in _due_plants(declared, row, again=again)
         ]
-        if not tasks:
-            return Done(len(due))
-        progress.plan("planted changes", len(tasks))
-        baseline = {run.falsifier_id: run for run in runs}
-        with _Keeper(bench) as keeper:
-
-            def on_patch(record: PatchRecord) -> None:
-                keeper.keep(record)
-                progress.patch(record)
-
-            patches = plant_all(bench, tasks, baseline, copies, on_patch)
-    return Done(len(due), len(patches))
+        _plant_and_store(bench, tasks, runs, copies, progress)
+    return Done(len(due), len(tasks), retried(runs))
 
 
 def suggest(
@@ -116,37 +110,36 @@ def suggest(
         return find_suggestions(bench, baseline, copies, limit, progress.plan, on_function)
 
 
-def _due_plants(row: Row, *, again: bool) -> tuple[Plant, ...]:
-    """What is to be planted: nothing before the claim passes, nothing twice."""
+def _plant_and_store(
+    bench: Workbench,
+    tasks: Sequence[Task],
+    runs: Sequence[RunRecord],
+    copies: Sequence[Path],
+    progress: Progress,
+) -> None:
+    def store(patches: tuple[PatchRecord, ...], since_s: float) -> None:
+        planned = tuple(dict.fromkeys(p.falsifier_id for p in patches))
+        store_run(bench, planned, (), patches, since_s)
+
+    if not tasks:
+        return
+    progress.plan("planted changes", len(tasks))
+    with Keeper(store, _STORE_EVERY_S) as keeper:
+
+        def on_patch(record: PatchRecord) -> None:
+            keeper.keep(record)
+            progress.patch(record)
+
+        # Of several attempts at a falsifier the last one decides.
+        baseline = {run.falsifier_id: run for run in runs}
+        plant_all(bench, tasks, baseline, copies, on_patch)
+
+
+def _due_plants(declared: Declared, row: Row, *, again: bool) -> tuple[Plant, ...]:
+    """What is to be planted: nothing before the claim passes, nothing twice, nothing void."""
     if Verdict.PASSED not in {record.verdict for record in row.fresh_runs}:
         return ()
-    answered = {p.patch_digest for p in row.fresh_patches if p.outcome not in _UNSETTLED}
-    return tuple(p for p in row.falsifier.plants if again or p.digest not in answered)
-
-
-class _Keeper:
-    """Stores outcomes as they come in: each statement holds those since the one before."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
-        self._waiting: list[PatchRecord] = []
-        self._started_s = time.time()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._store()
-
-    def keep(self, record: PatchRecord) -> None:
-        """Take in one outcome; it is stored at the latest when the block ends."""
-        self._waiting.append(record)
-        if time.time() - self._started_s >= _STORE_EVERY_S:
-            self._store()
-
-    def _store(self) -> None:
-        if self._waiting:
-            planned = tuple(dict.fromkeys(p.falsifier_id for p in self._waiting))
-            store_run(self._bench, planned, (), tuple(self._waiting), self._started_s)
-        self._waiting = []
-        self._started_s = time.time()
+    answered = {p.patch_digest for p in row.fresh_patches if p.outcome.is_settled}
+    void = declared.void.get(row.falsifier.id, {})
+    plants = (plant for plant in row.falsifier.plants if plant.id not in void)
+    return tuple(plant for plant in plants if again or plant.digest not in answered)

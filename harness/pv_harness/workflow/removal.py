@@ -16,14 +16,16 @@ from pv_harness import __version__
 from pv_harness.atomic_file import sync_folder
 from pv_harness.board.scoreboard import derive_scoreboard
 from pv_harness.errors import InfrastructureError
+from pv_harness.evidence.index import recall_summaries
 from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.retention import find_old
 from pv_harness.evidence.statement import Removed, RunStatement
 from pv_harness.evidence.store import append_statement
 from pv_harness.evidence.verification import file_of
 from pv_harness.fingerprint.sources import SourceTree
-from pv_harness.judging.status import highest_level, judged_again
+from pv_harness.judging.status import StatusKind, highest_level, judged_again
 from pv_harness.regular_file import reason
+from pv_harness.user_cache import find_cache_folder
 
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Removal:
 
     Attributes:
         going: statements to remove, oldest first.
-        noted: digests among these that a killed removal has noted already.
+        noted: digests among these that a note tells of already: a removal was killed, or the
+            note came with a merge. It alone removes nothing here.
         needed: old statements that stay because statuses rest on them.
     """
 
@@ -68,7 +71,6 @@ def plan_removal(
     """
     noted = frozenset(removed.digest for s in statements for removed in s.removed)
     old = {s.digest: s for s in find_old(statements, keep, now_s)}
-    old |= {s.digest: s for s in statements if s.digest in noted}
     needed = _needed(declared, statements, set(old))
     return Removal(
         going=tuple(s for s in statements if s.digest in set(old) - needed),
@@ -106,7 +108,8 @@ def carry_out(
             pv_version=__version__,
             removed=tuple(Removed(s.digest, why, len(s.runs), len(s.patches)) for s in fresh),
         )
-        append_statement(folder, note, signer)
+        known = recall_summaries(folder, find_cache_folder(os.environ))
+        append_statement(folder, note, signer, known)
     try:
         for statement in removal.going:
             file_of(folder, statement.digest).unlink(missing_ok=True)
@@ -160,21 +163,22 @@ def resting_on(row: Row, signers: Mapping[str, frozenset[str]]) -> frozenset[str
             key = (*kind, record.lane, tuple(sorted((record.environment or {}).items())), who)
             newest[key] = max(newest.get(key, _NONE), (record.finished_s, record.statement))
 
-    for run in row.fresh_runs:
+    runs, patches = row.fresh_runs, row.fresh_patches
+    if row.status.kind is StatusKind.STALE:
+        runs = row.at_last_fingerprint.fresh_runs
+        patches = row.at_last_fingerprint.fresh_patches
+    for run in runs:
         if judged_again(row.falsifier, run).verdict is Verdict.FAILED:
             found.add(run.statement)
         offer(run, run.verdict, highest_level(row.falsifier, run)[0])
-    for patch in row.fresh_patches:
+    for patch in patches:
         if not patch.outcome.counts:
             found.add(patch.statement)
-        offer(patch, patch.patch_digest)
+        offer(patch, patch.patch_digest, patch.outcome.counts)
     found |= {statement for _, statement in newest.values()}
     last = row.status.record
     if last is not None:
         found.add(last.statement)
-        then = last.manifest.fingerprint
-        old = (a.record for a in row.patches if a.changes)
-        found |= {patch.statement for patch in old if patch.manifest.fingerprint == then}
     return frozenset(found)
 
 
@@ -211,6 +215,7 @@ def _board(
         [r for s in kept for r in s.runs],
         [p for s in kept for p in s.patches],
         tree,
+        declared.void,
     )
 
 

@@ -72,7 +72,7 @@ def _look_into(root: Path, row: Row, entry: Entry) -> str:
         case EntryKind.CHECKS:
             now = ", ".join(check.node_id for check in row.checks)
             return f"bound now: {now}"
-        case EntryKind.INPUT:
+        case EntryKind.INPUT | EntryKind.ABSENT | EntryKind.SETTING:
             return ""
 
 

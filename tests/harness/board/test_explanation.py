@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from tests.harness.board.conftest import HOSTILE, KINDS, NOW_S, boards, make_falsifier, make_row
 
 from pv_harness.board.explanation import render_explanation
+from pv_harness.board.phrases import harmless_line
 from pv_harness.contracts.contract import Bound, Comparator, Level, LevelRule, Seeds
 from pv_harness.evidence.records import Verdict
 from pv_harness.judging.measurement import Measurement
@@ -58,7 +59,7 @@ def test_a_refuted_one_shows_the_number_what_the_check_printed_and_the_way_on() 
     assert "✗ loss 2.75 nats (≤ 2.5, margin -0.25)" in text
     assert text.splitlines()[-3:] == [
         "  why not higher  loss is 2.75, but must be ≤ 2.5",
-        "    E assert 1 == 2",
+        "    E   assert 1 == 2",
         "  to change that  correct the code, or the claim; then pv run --prove F-1",
     ]
 
@@ -74,7 +75,10 @@ def test_a_stale_one_names_what_changed_and_the_one_command() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "shown"),
-    [("STALE", "  changed since   src/toy/math.py changed"), ("FAILED", "    E assert 1 == 2")],
+    [
+        ("STALE", "  changed since   src/toy/math.py changed"),
+        ("FAILED", "    E   assert 1 == 2"),
+    ],
 )
 def test_a_waived_one_still_shows_what_is_wrong(kind: str, shown: str) -> None:
     row = make_row(kind, "F-1", text="E   assert 1 == 2")
@@ -96,6 +100,23 @@ def test_one_that_was_never_planted_says_so() -> None:
     assert "? control swapped: not planted yet" in text
     assert "why not higher  never measured" in text
     assert "evidence" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("FAILED", "not planted: the check is not green without it"),
+        ("ERROR", "not planted: the check is not green without it"),
+        ("NOT_RUN", "not planted yet"),
+    ],
+)
+def test_what_was_not_planted_says_why(kind: str, why: str) -> None:
+    assert f"? minus: {why}" in explain(replace(make_row(kind, "F-1"), patches=()))
+
+
+def test_what_was_planted_on_an_earlier_tree_says_what_it_did_there() -> None:
+    told = "? minus: not planted on this tree; killed on an earlier one"
+    assert told in explain(make_row("STALE", "F-1"))
 
 
 def test_undeclared_files_attempts_and_seeds_are_shown() -> None:
@@ -158,9 +179,10 @@ def test_every_kind_fits_and_ends_with_what_to_do(kind: str, width: int) -> None
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_drives_no_terminal(text: str) -> None:
     for kind in ("FAILED", "ERROR", "VACUOUS", "STALE"):
-        for line in explain(make_row(kind, "F", text=text)).splitlines():
+        row = make_row(kind, "F", text=text)
+        for line in explain(row).splitlines():
             assert line.isprintable()
-            assert cell_len(line) <= 80
+            assert cell_len(line) <= 80 or is_to_be_copied(line, row)
 
 
 @given(board=boards(), width=st.sampled_from([60, 80, 140]))
@@ -169,4 +191,18 @@ def test_no_text_can_break_the_layout(board: Scoreboard, width: int) -> None:
         for line in explain(row, width, color=True).splitlines():
             bare = re.sub("\x1b\\[[0-9;]*m", "", line)
             assert bare.isprintable()
-            assert cell_len(bare) <= width
+            assert cell_len(bare) <= width or is_to_be_copied(bare, row)
+
+
+def is_to_be_copied(line: str, row: Row) -> bool:
+    """True for what is not wrapped: lines that a check printed, and names of checks."""
+    record = row.status.record
+    printed = record.reason.splitlines() if record is not None else []
+    names = [check.node_id for check in row.checks]
+    copied = (harmless_line(text).rstrip() for text in (*printed, *names))
+    return any(text and line.endswith(text) for text in copied)
+
+
+def test_what_is_there_to_be_copied_is_never_cut() -> None:
+    long = "E   " + "/a/very/long/path" * 20 + "  two  blanks"
+    assert f"    {long}\n" in explain(make_row("FAILED", "F", text=long), 60)

@@ -140,8 +140,10 @@ def test_a_case_says_all_that_is_known() -> None:
         "evidence": "ab" * 32,
         "lane": "cpu",
         "attempt": "1",
-        "measurement:loss": "loss 2.75 nats (≤ 2.5, margin -0.25)",
-        "measurement:rows": "rows 3 (= 3)",
+        "measurement:loss": "2.75",
+        "judgement:loss": "loss 2.75 nats (≤ 2.5, margin -0.25)",
+        "measurement:rows": "3",
+        "judgement:rows": "rows 3 (= 3)",
     }
     failure = next(case.iter("failure"))
     assert failure.get("message") == "FAILED: loss is 2.75, but must be ≤ 2.5"

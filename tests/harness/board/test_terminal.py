@@ -140,7 +140,7 @@ def test_rows_that_wait_for_planting_are_told_as_one_whatever_their_defects() ->
     lines = show(Scoreboard((unproven("F-1", "a", "b"), unproven("F-2", "c"))))
     start = next(i for i, line in enumerate(lines) if line.startswith("what is not"))
     assert lines[start + 1 : start + 5] == [
-        "? 2 falsifiers NOT_RUN: passed, but not proven: not planted at this",
+        "? 2 falsifiers NOT_RUN(passed, but not proven): not planted at this",
         "    fingerprint",
         "    F-1, F-2",
         "    → pv prove",

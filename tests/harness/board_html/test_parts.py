@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from pv_harness.board.html import code_listing, comparison, curves, history, margin_bar
 from pv_harness.board.html.anchor import anchor_of
-from pv_harness.board.html.curves import thinned
+from pv_harness.board.html.curves import pieces
 from pv_harness.board.html.markup import join, visible
 from pv_harness.board.html.moment import moment, show_duration, show_moment
 from pv_harness.comparing.change import Change, Difference, Effect, Part
@@ -91,7 +91,7 @@ def test_a_change_is_shown_as_a_diff(parse: Parse) -> None:
 def test_a_thinned_curve_keeps_its_peaks_and_is_short(part: list[float], times: int) -> None:
     values = part * times
     series = Series("s", tuple(float(i) for i in range(len(values))), tuple(values))
-    kept = thinned(series, 100)
+    kept = [point for piece in pieces(series, 100) for point in piece]
     finite = [value for value in values if math.isfinite(value)]
     assert len(kept) <= 100
     assert kept == sorted(kept, key=lambda point: point[0])
@@ -106,7 +106,7 @@ def test_a_single_peak_survives_thinning(place: int, peak: float) -> None:
     values = [float(i % 3) for i in range(1000)]
     values[place] = peak
     series = Series("s", tuple(float(i) for i in range(1000)), tuple(values))
-    assert (float(place), peak) in thinned(series, 100)
+    assert (float(place), peak) in pieces(series, 100)[0]
 
 
 def test_curves_share_a_plot_with_a_legend_and_their_numbers(

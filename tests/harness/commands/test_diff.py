@@ -216,6 +216,16 @@ def test_a_revision_with_invalid_contracts_is_named(history: Toy) -> None:
     assert "pv-diff-" not in done.stderr
 
 
+def test_since_a_revision_from_before_pv_everything_was_added(proven: Toy) -> None:
+    git(proven, "init", "-q", "-b", "main")
+    git(proven, "add", "src")
+    git(proven, "commit", "-qm", "before pv")
+    done = proven.pv("diff", "HEAD", "--fail-on", "regression")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"added 1  new falsifiers\n  {ID}\n" in done.stdout
+    assert done.stdout.endswith("0 falsifiers before, 1 now · 1 added\n")
+
+
 def test_a_revision_with_a_broken_configuration_is_named_and_not_our_folder(
     history: Toy,
 ) -> None:

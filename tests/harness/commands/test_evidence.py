@@ -335,6 +335,35 @@ def test_keygen_makes_a_pair_and_says_how_to_use_it(toy: Toy) -> None:
     assert evidence(toy, "keygen", "ci", "--dir", "keys").returncode == 0
 
 
+def test_keygen_in_a_repository_asks_for_a_place_that_git_ignores(toy: Toy) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=toy.root, check=True)
+    refused = evidence(toy, "keygen", "ci")
+    assert_refused(refused, 2, "ci.key.pem: `git add` would take the private key up; put")
+    assert "put *.key.pem into .gitignore first" in refused.stderr
+    assert not list(toy.root.glob("ci.*"))
+    (toy.root / "keys").mkdir()
+    named = evidence(toy, "keygen", "ci", "--dir", "keys")
+    assert named.returncode == 0
+    assert "keys/ci.key.pem: git does not ignore it" in named.stderr
+    toy.write(".gitignore", "*.key.pem\n")
+    done = evidence(toy, "keygen", "ci")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_keygen_names_the_public_key_as_the_configuration_reads_it(toy: Toy) -> None:
+    folder = toy.root / "src"
+    done = subprocess.run(
+        [sys.executable, "-m", "pv_harness", "evidence", "keygen", "ci"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert '[tool.pv.keys]\nci = "src/ci.pub.pem"\n' in done.stdout
+    assert "pip install 'pv-harness[sign]'" in done.stdout
+
+
 def test_the_root_may_be_named_before_or_behind_the_action(proven: Toy, tmp_path: Path) -> None:
     def started(*args: str) -> int:
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "harness")}

@@ -23,6 +23,43 @@ def test_a_good_one_shows_claim_evidence_and_what_was_planted(proven: Toy) -> No
         assert text in done.stdout
 
 
+def test_a_metric_that_no_bound_names_is_told_beside_the_one_that_was_meant(toy: Toy) -> None:
+    toy.edit(
+        "checks/test_toy.py", 'measure("sum", int(done.stdout))', 'measure("sums", 5, "m")'
+    )
+    done = toy.pv("run")
+    assert done.returncode == 4
+    told = " ".join(done.stdout.split())
+    assert (
+        "no check measured sum, which the contract bounds; it measured sums; did you mean sum?"
+        " → pv explain FALSIFY-TOY-001" in told
+    )
+    explained = toy.pv("explain", "FALSIFY-TOY-001").stdout
+    assert "  measured besides sums 5 m\n" in explained
+    assert "correct the check, or what it needs; then pv run --prove" in explained
+
+
+def test_a_value_in_another_unit_is_an_error_that_names_both(toy: Toy) -> None:
+    toy.edit("contracts/toy-v1.yaml", "sum: {eq: 5}", "sum: {eq: 5, unit: nats}")
+    toy.edit("checks/test_toy.py", "int(done.stdout))", 'int(done.stdout), "bits")')
+    done = toy.pv("run")
+    assert done.returncode == 4
+    assert "    sum was measured in bits, the bound is in nats\n" in done.stdout
+    assert "  measured besides sum 5 bits\n" in toy.pv("explain", "FALSIFY-TOY-001").stdout
+    toy.edit("checks/test_toy.py", '"bits"', '"nats"')
+    assert toy.pv("run", "--prove").returncode == 0
+
+
+def test_a_check_that_can_not_be_collected_is_told_with_the_line_that_says_why(
+    toy: Toy,
+) -> None:
+    toy.edit("checks/test_toy.py", "import pytest\n", "import nowhere\nimport pytest\n")
+    done = toy.pv("run")
+    assert done.returncode == 4
+    told = " ".join(done.stdout.split())
+    assert "by pytest: ModuleNotFoundError: No module named 'nowhere' → pv explain" in told
+
+
 def test_a_stale_one_names_the_line_and_the_one_command(proven: Toy) -> None:
     for words in (
         ("init", "-q", "."),

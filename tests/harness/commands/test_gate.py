@@ -80,8 +80,19 @@ def test_a_policy_that_is_met_passes_and_says_so(proven: Toy) -> None:
 def test_without_a_policy_no_policy_file_is_read(proven: Toy) -> None:
     proven.write("pv-policy.yaml", "no: [policy")
     assert proven.pv("gate").stdout == "gate passed: 1 of 1 falsifiers\n"
-    assert proven.pv("gate", "--require", "DISCHARGED", "toy-v1").returncode == 0
+    assert proven.pv("gate", "--require", "INTEGRATION", "toy-v1").returncode == 0
     assert proven.pv("gate", "--require", "PARTIAL", "--allow-blocked").returncode == 0
+
+
+def test_a_level_on_the_command_line_means_what_it_means_in_a_policy(proven: Toy) -> None:
+    done = proven.pv("gate", "--require", "DISCHARGED")
+    assert done.returncode == 1
+    assert "INTEGRATION is below DISCHARGED: its ceiling is INTEGRATION" in done.stdout
+    assert "give the contract a level DISCHARGED, or ask for its ceiling" in done.stdout
+    with_policy(proven, POLICY.replace('"*", level: ceiling', '"*", level: DISCHARGED'))
+    again = proven.pv("gate", "--policy", "merge")
+    assert (again.returncode, again.stdout.replace(" merge", "")) == (1, done.stdout)
+    assert proven.pv("gate", "--require", "ceiling").returncode == 0
 
 
 def test_a_stale_falsifier_is_unknown_and_the_cure_is_one_command(proven: Toy) -> None:
@@ -325,6 +336,9 @@ def test_signed_evidence_passes_and_unsigned_evidence_is_not_trusted(toy: Toy) -
     unsigned = toy.pv("gate", "--policy", "merge")
     assert unsigned.returncode == 4
     assert "signed by nobody, asks ci" in unsigned.stdout
+    # One command cures both, the run and the planted changes, and is named once.
+    assert unsigned.stdout.count("signed by nobody, asks ci") == 2
+    assert unsigned.stdout.count("→ ") == 1
     assert toy.pv("run", "--prove", "--again", "--sign", "ci.key.pem").returncode == 0
     signed = toy.pv("gate", "--policy", "merge")
     assert signed.returncode == 0, signed.stdout + signed.stderr

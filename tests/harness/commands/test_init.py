@@ -44,19 +44,21 @@ def test_an_empty_folder_becomes_a_repository_that_passes(place: Toy) -> None:
     done = place.pv("init")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "created   pyproject.toml            [tool.pv]: where things are\n"
-        "created   contracts/loop-v1.yaml    one claim, 2 planted defects, 1 control\n"
-        "created   checks/test_loop_v1.py    its check: it measures, the contract judges\n"
-        "created   src/loop/__init__.py      a package to begin with\n"
-        "created   src/loop/fit.py           a part of it\n"
-        "created   src/loop/cli.py           a part of it\n"
-        "created   src/loop/__main__.py      a part of it\n"
-        "created   pv-policy.yaml            what the gate asks for\n"
-        "created   .github/workflows/pv.yml  the same in CI\n"
-        "created   .gitignore                reports/: evidence is made, not written\n"
+        "created   pyproject.toml                     [tool.pv]: where things are\n"
+        "created   contracts/loop-v1.yaml             one claim, 2 planted defects, 1 control\n"
+        "created   contracts/contract-v1.schema.json  what editors complete contracts by\n"
+        "created   checks/test_loop_v1.py             its check: it measures, the contract "
+        "judges\n"
+        "created   src/loop/__init__.py               a package to begin with\n"
+        "created   src/loop/fit.py                    a part of it\n"
+        "created   src/loop/cli.py                    a part of it\n"
+        "created   src/loop/__main__.py               a part of it\n"
+        "created   pv-policy.yaml                     what the gate asks for\n"
+        "created   .github/workflows/pv.yml           the same in CI\n"
+        "created   .gitignore                         reports/ and *.key.pem stay out\n"
         "\n"
         "next:\n"
-        "  pv validate contracts     judge the contract itself\n"
+        "  pv validate               judge the contract itself\n"
         "  pv run --prove            measure, plant the defects, show the scoreboard\n"
         "  pv gate --policy merge    decide, as CI will\n"
         "  pv new ID                 add a claim of your own\n"
@@ -71,6 +73,46 @@ def test_a_package_that_is_there_gets_a_claim_that_passes(place: Toy) -> None:
     assert place.pv("init").returncode == 0
     assert (place.root / "mine/__init__.py").read_text() == source
     assert_passes_at_once(place)
+
+
+def test_a_program_beside_it_is_named_with_the_reason_why_it_is_not_used(place: Toy) -> None:
+    place.write("train.py", "import math\n\nfor step in range(10):\n    math.sin(step)\n")
+    done = place.pv("init")
+    assert done.returncode == 0
+    assert (
+        "train.py was seen, but no claim is about it: importing it runs line 3, 'for step in "
+        "range(10):'; put what it does into functions, and the call under `if __name__ == "
+        '"__main__":`' in " ".join(done.stdout.split())
+    )
+
+
+def test_a_module_that_can_be_imported_gets_the_claim(place: Toy) -> None:
+    place.write(
+        "train.py", "def train():\n    pass\n\n\nif __name__ == '__main__':\n    train()\n"
+    )
+    done = place.pv("init")
+    assert "contracts/loop-v1.yaml             one claim about train, 2 planted" in done.stdout
+    assert "was seen" not in done.stdout
+    assert_passes_at_once(place)
+
+
+def test_editors_find_the_schema_of_what_is_made(place: Toy) -> None:
+    place.pv("init")
+    added = ("--contract", "contracts/more-v1.yaml", "--covers", "loop.fit")
+    assert place.pv("new", "FALSIFY-MORE-001", *added).returncode == 0
+    for name in ("loop-v1", "more-v1"):
+        file = place.root / "contracts" / f"{name}.yaml"
+        first, _ = file.read_text().split("\n", 1)
+        assert first.startswith("# yaml-language-server: $schema=")
+        schema = (file.parent / first.partition("=")[2]).read_text()
+        assert json.loads(schema) == json.loads((SCHEMAS / "contract-v1.json").read_text())
+
+
+def test_the_workflow_installs_what_signatures_need_where_keys_are_trusted(place: Toy) -> None:
+    place.write("pyproject.toml", '[tool.pv.keys]\nci = "ci.pub.pem"\n')
+    place.pv("init")
+    text = (place.root / ".github/workflows/pv.yml").read_text()
+    assert 'pip install "pv-harness[run,sign]"' in text
 
 
 def test_what_the_claim_forbids_is_found(place: Toy) -> None:
@@ -146,3 +188,15 @@ def test_the_policy_that_is_made_is_valid_against_its_schema(place: Toy) -> None
     schema = json.loads((SCHEMAS / "policy-v1.json").read_text(encoding="utf-8"))
     policy = load_file(place.root / "pv-policy.yaml", "pv-policy.yaml")
     jsonschema.validate(policy.value, schema)
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "checks", "contracts", ".github"])
+def test_a_link_out_of_the_repository_is_not_followed(place: Toy, name: str) -> None:
+    outside = place.root.parent / "outside"
+    outside.mkdir()
+    (place.root / name).symlink_to(outside / "target" if "." in name[1:] else outside)
+    done = place.pv("init", ".")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "leads out of the project, to " in done.stderr
+    assert list(outside.iterdir()) == []
+    assert [path.name for path in place.root.iterdir()] == [name]

@@ -30,6 +30,11 @@ def test_everything_is_listed_with_its_ceiling_checks_and_defects(proven: Toy) -
     ("options", "listed"),
     [
         (("--level", "INTEGRATION"), 1),
+        (("--level", "integration"), 1),
+        (("--status", "INTEGRATION"), 1),
+        (("--status", "partial"), 0),
+        (("--status", "partial", "--status", "level"), 1),
+        (("--below",), 0),
         (("--level", "PARTIAL"), 0),
         (("--level", "PARTIAL", "--level", "INTEGRATION"), 1),
         (("--status", "LEVEL"), 1),

@@ -28,6 +28,10 @@ def test_a_new_falsifier_is_valid_and_red(toy: Toy) -> None:
     validated = toy.pv("validate", "contracts")
     assert validated.returncode == 0
     assert "2 falsifiers, 2 bound to 2 checks" in validated.stdout
+    assert (
+        "contracts/toy-v1.yaml:21:9: PV015 warning: FALSIFY-TOY-002: rule, prediction, "
+        "if_fails still to be written: TODO; say what must hold\n" in validated.stdout
+    )
     run = toy.pv("run", NEW)
     assert run.returncode == 1
     assert "not written yet: measure what the contract bounds" in run.stdout
@@ -91,6 +95,10 @@ def test_a_contract_of_its_own(toy: Toy) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            ("FALSIFY-DATA-001",),
+            "contracts/toy-v1.yaml say, or a new one, contracts/data-v1.yaml",
+        ),
         (("no-id",), "'no-id' is no ID"),
         (("FALSIFY-TOY-001",), "take FALSIFY-TOY-002"),
         ((NEW, "--covers", "toy.maths"), "did you mean toy.math?"),

@@ -599,3 +599,95 @@ def test_when_pv_is_killed_its_checks_end_and_its_folder_goes(
             break
         os.sched_yield()
     assert not list((tmp_path / "temporary").glob("pv-run-*"))
+
+
+SLOW = """\
+
+import pathlib
+import threading
+
+
+@pytest.mark.falsifies("FALSIFY-TOY-002")
+def test_slow(measure):
+    pathlib.Path(__file__).with_name("started").touch()
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_keeps_what_is_complete_and_says_nothing_of_the_rest(
+    two: Toy, number: signal.Signals
+) -> None:
+    check = (two.root / "checks/test_toy.py").read_text()
+    two.write("checks/test_toy.py", check[: check.index(SECOND_CHECK)] + SLOW)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pv_harness", "run"],
+        cwd=two.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (two.root / "checks/started").exists():
+            assert process.poll() is None
+            os.sched_yield()
+        process.send_signal(number)
+        said, told = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert told.endswith("pv: interrupted; what was not yet stored is not stored\n")
+    (statement,) = read_statements(two.root / "reports" / "evidence")
+    assert statement.planned == (ID,)
+    assert [(r.falsifier_id, r.verdict) for r in statement.runs] == [(ID, Verdict.PASSED)]
+    assert two.pv("evidence", "verify").returncode == 0
+    due = two.pv("run", "--dry-run").stdout
+    assert due.startswith("FALSIFY-TOY-002  never measured\n")
+
+
+EAGER = (
+    "import sys\n"
+    "from pv_harness.cli import main\n"
+    "from pv_harness.workflow.keeping import ResultKeeper\n"
+    "ResultKeeper.is_due = lambda self: True  # as if a minute had passed each time\n"
+    "sys.exit(main(['run']))\n"
+)
+
+
+def test_a_run_that_is_killed_outright_loses_only_what_was_not_yet_stored(two: Toy) -> None:
+    check = (two.root / "checks/test_toy.py").read_text()
+    two.write("checks/test_toy.py", check[: check.index(SECOND_CHECK)] + SLOW)
+    with subprocess.Popen(
+        [sys.executable, "-c", EAGER],
+        cwd=two.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while not two.evidence():
+            assert process.poll() is None
+            os.sched_yield()
+        process.kill()
+    assert [(r.falsifier_id, r.verdict) for r in records(two)] == [(ID, Verdict.PASSED)]
+    assert two.pv("evidence", "verify").returncode == 0
+
+
+def test_the_steps_of_a_long_run_are_a_chain_that_a_red_one_can_not_be_taken_out_of(
+    two: Toy,
+) -> None:
+    two.edit("checks/test_toy.py", "int(done.stdout)", "int(done.stdout) + 1")
+    # The second waits for the first to be stored.
+    two.edit(
+        "checks/test_toy.py",
+        'measure("neutral", add(2, 0))',
+        "while not list(pathlib.Path('reports/evidence').glob('*.intoto.jsonl')):\n"
+        '        pass\n    measure("neutral", add(2, 0))',
+    )
+    two.edit("checks/test_toy.py", "import pytest", "import pathlib\n\nimport pytest")
+    assert two.python("-c", EAGER).returncode == 1
+    first, second = read_statements(two.root / "reports" / "evidence")
+    assert (first.planned, second.planned) == ((ID,), ("FALSIFY-TOY-002",))
+    assert second.previous == (first.digest,)
+    assert two.pv("evidence", "verify").returncode == 0
+    (two.root / "reports" / "evidence" / f"{first.digest}.intoto.jsonl").unlink()
+    done = two.pv("evidence", "verify")
+    assert done.returncode == 4
+    assert first.digest[:12] in done.stdout

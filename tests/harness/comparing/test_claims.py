@@ -307,7 +307,7 @@ LARGE = 10**400
         ((("gt", 0.2), ("lt", 0.4)), (("gt", 0.4), ("lt", 0.2)), Effect.TIGHTENED),
         ((("gt", LARGE), ("lt", LARGE + 2)), (("gt", LARGE), ("lt", LARGE)), Effect.TIGHTENED),
         ((("gt", 0), ("lt", 1)), (("gt", 0.5), ("lt", 0.5)), Effect.TIGHTENED),
-        ((("lt", float("inf")),), (("le", float("inf")),), Effect.LOOSENED),
+        ((("lt", float("inf")),), (("le", float("inf")),), Effect.CHANGED),
         # Nothing but a text that is no threshold, or the other truth value, does here.
         ((("ne", "a"),), (("eq", "b"),), Effect.TIGHTENED),
         ((("ne", True),), (("eq", False),), Effect.CHANGED),

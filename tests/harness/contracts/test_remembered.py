@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from pv_harness.contracts import remembered, validation
-from pv_harness.contracts.remembered import find_cache_folder, load_remembered
+from pv_harness import user_cache
+from pv_harness.contracts import validation
+from pv_harness.contracts.remembered import load_remembered
 from pv_harness.errors import ContractError
 from pv_harness.project import Project, load_project
+from pv_harness.workflow.declared import read_declared
 
 
 if TYPE_CHECKING:
@@ -31,13 +33,13 @@ def project(tmp_path: Path) -> Project:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Project]:
     """The projects that were judged for real, in order."""
     seen: list[Project] = []
-    real = validation.load_contracts
+    real = validation.load_judged
 
     def load(project: Project) -> Any:
         seen.append(project)
         return real(project)
 
-    monkeypatch.setattr(validation, "load_contracts", load)
+    monkeypatch.setattr(validation, "load_judged", load)
     return seen
 
 
@@ -108,6 +110,59 @@ def test_a_new_file_is_seen(
     assert len(judged) == 2
 
 
+@pytest.mark.parametrize("name", ["__pycache__", "deep/__pycache__", "node_modules"])
+def test_a_contract_counts_wherever_it_is_found(
+    project: Project, judged: list[Project], folder: Path, name: str
+) -> None:
+    (project.contracts[0] / name).mkdir(parents=True)
+    (contract,) = (file for file in project.contracts[0].iterdir() if file.is_file())
+    moved = contract.rename(project.contracts[0] / name / contract.name)
+    loaded = load_remembered(project, folder)
+    assert moved in loaded.digests
+    moved.write_text(moved.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
+    load_remembered(project, folder)
+    assert len(judged) == 2
+
+
+def test_a_check_counts_wherever_it_is_found(
+    project: Project, judged: list[Project], folder: Path
+) -> None:
+    place = project.checks[0] / "__pycache__"
+    place.mkdir()
+    for check in [file for file in project.checks[0].iterdir() if file.suffix == ".py"]:
+        check.rename(place / check.name)
+    assert load_remembered(project, folder).checks
+    moved = next(place.iterdir())
+    moved.write_text(moved.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
+    load_remembered(project, folder)
+    assert len(judged) == 2
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_contract_that_is_a_link_is_known_by_what_it_leads_to(
+    project: Project,
+    judged: list[Project],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    inside: bool,
+) -> None:
+    (contract,) = (file for file in project.contracts[0].iterdir() if file.is_file())
+    shared = (project.root if inside else tmp_path) / "shared"
+    shared.mkdir()
+    target = contract.rename(shared / contract.name)
+    monkeypatch.setenv("PV_CACHE_DIR", str(folder))
+    contract.symlink_to(target)
+    declared = read_declared(project)
+    assert len(declared.configuration) == len(declared.contracts)
+    load_remembered(project, folder)
+    target.write_text(target.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
+    judged.clear()
+    load_remembered(project, folder)
+    assert len(judged) == 1
+
+
 def test_other_settings_are_another_question(
     project: Project, judged: list[Project], folder: Path
 ) -> None:
@@ -124,7 +179,7 @@ def test_another_pv_is_another_question(
     project: Project, judged: list[Project], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_remembered(project, folder)
-    monkeypatch.setattr(remembered, "__version__", "99.0")
+    monkeypatch.setattr(user_cache, "__version__", "99.0")
     load_remembered(project, folder)
     assert len(judged) == 2
 
@@ -144,14 +199,14 @@ def test_an_invalid_contract_is_judged_every_time(
 def test_a_file_that_changes_while_it_is_judged_leaves_nothing_behind(
     project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = validation.load_contracts
+    real = validation.load_judged
 
     def load(project: Project) -> Any:
         found = real(project)
         (project.root / "src/subject/core.py").write_text("# emptied\n")
         return found
 
-    monkeypatch.setattr(validation, "load_contracts", load)
+    monkeypatch.setattr(validation, "load_judged", load)
     load_remembered(project, folder)
     assert not list(folder.glob("*"))
 
@@ -205,23 +260,9 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(
 def test_only_the_newest_entries_are_kept(
     project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembered, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(user_cache, "_MOST_ENTRIES", 2)
     for name in ("a", "b", "c"):
         root = project.root.parent / name
         shutil.copytree(EXAMPLE, root)
         load_remembered(load_project(root), folder)
     assert len(list(folder.iterdir())) == 2
-
-
-@pytest.mark.parametrize(
-    ("environment", "place"),
-    [
-        ({"PV_CACHE_DIR": "/c", "HOME": "/h"}, "/c"),
-        ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/pv"),
-        ({"HOME": "/h"}, "/h/.cache/pv"),
-        ({"PV_CACHE_DIR": "", "HOME": "/h"}, None),
-        ({}, None),
-    ],
-)
-def test_the_folder_is_the_users(environment: dict[str, str], place: str | None) -> None:
-    assert find_cache_folder(environment) == (Path(place) if place else None)

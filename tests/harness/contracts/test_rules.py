@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -212,7 +213,7 @@ def test_bounds_on_numbers_are_refused_if_and_only_if_no_number_meets_them(
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ("  bounds:", "  timeout_s: .inf\n  bounds:", "timeout_s is inf"),
+        ("  bounds:", "  timeout_s: .nan\n  bounds:", "timeout_s is nan"),
         ("{eq: 0}", "{eq: .nan}", "wrong_sums is held against nan"),
         ("{eq: 0}", "{ne: 1e999}", "wrong_sums is held against inf"),
         (
@@ -454,6 +455,56 @@ def test_a_control_and_a_defect_can_not_share_a_name_or_a_change(project: Projec
         "19:5: PV057 BASE-001: minus makes the same change as minus",
         "19:10: PV050 BASE-001: 'minus' is declared twice; first among its defects",
     ]
+
+
+def with_defects(project: Project, *changes: tuple[str, str]) -> list[str]:
+    """What is said of a claim with these defects, each a text to find and what replaces it."""
+    file = project.root / "contracts/base.yaml"
+    text = file.read_text()
+    planted = "".join(
+        f"  - {{id: d{i}, file: src/subject/core.py, find: {json.dumps(find)}, "
+        f"replace: {json.dumps(replace)}, expect: wrong_sums}}\n"
+        for i, (find, replace) in enumerate(changes)
+    )
+    file.write_text(f"{text[: text.index('  defects:')]}  defects:\n{planted}")
+    return [problem.split(": ", 1)[1] for problem in found(project)]
+
+
+@pytest.mark.parametrize(
+    ("find", "replace"),
+    [
+        ("left + right", "left  -  right"),
+        ("left + right", "left - right  # no sum"),
+        ("left + right", "(left - right)"),
+        ("return left + right", "return left - right"),
+        ("return left + right", "return left - \\\n        right"),
+    ],
+)
+def test_two_defects_that_differ_in_layout_alone_are_one(
+    project: Project, find: str, replace: str
+) -> None:
+    same = "PV057 BASE-001: d1 makes the same change as d0"
+    assert with_defects(project, ("left + right", "left - right"), (find, replace)) == [same]
+
+
+@pytest.mark.parametrize("replace", ["right - left", "left -- right", "left - right - 0"])
+def test_defects_that_change_the_syntax_in_two_ways_are_two(
+    project: Project, replace: str
+) -> None:
+    changes = ("left + right", "left - right"), ("left + right", replace)
+    assert with_defects(project, *changes) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("604800", None), ("604801", "at most"), ("1.0e+300", "at most")]
+)
+def test_a_check_may_take_a_week_and_no_longer(
+    project: Project, limit: str, expected: str | None
+) -> None:
+    edit(project, "  bounds:", f"  timeout_s: {limit}\n  bounds:")
+    problems = found(project)
+    assert len(problems) == (expected is not None)
+    assert all("timeout_s" in p and f"{expected} 604800" in p for p in problems)
 
 
 def test_a_claim_that_is_not_counted_needs_no_defects(project: Project) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pv_harness.contracts.validation import Report, load_contracts, render_report, validate
+from pv_harness.contracts.report import Report, render_report
+from pv_harness.contracts.validation import load_contracts, validate
 from pv_harness.errors import ContractError, UsageError
 from pv_harness.exit_code import ExitCode
 from pv_harness.project import Project, load_project
@@ -47,7 +48,7 @@ def test_a_clean_project_is_satisfied_and_its_denominators_are_printed(
     report = judge(project)
     assert report.exit_code is ExitCode.SATISFIED
     assert render_report(report) == (
-        "1 file: 1 native, 0 foreign (not judged) · "
+        "1 file: 1 native, 0 foreign · "
         "1 falsifier, 1 bound to 1 check, 1 counted · "
         "2 planted defects, 1 control · 0 errors, 0 warnings"
     )
@@ -66,10 +67,7 @@ def test_all_problems_come_first_sorted_by_place(project: Project) -> None:
     report = judge(project)
     assert report.exit_code is ExitCode.CANNOT_JUDGE
     assert render_report(report).splitlines() == [
-        (
-            "contracts/a.yaml:1:1: PV014 warning: foreign contract: no apiVersion; not judged "
-            "(normalising foreign dialects is not supported yet)"
-        ),
+        "contracts/a.yaml:4:3: PV089 warning: X-001: it has no prediction",
         "contracts/base.yaml:3:10: PV010 version is 1.0; it should be text",
         (
             "contracts/base.yaml:7:3: PV011 BASE-001: rulle is an unknown key; "
@@ -80,7 +78,12 @@ def test_all_problems_come_first_sorted_by_place(project: Project) -> None:
             "while parsing a flow node"
         ),
         (
-            "3 files: 1 native, 1 foreign (not judged), 1 unreadable · 0 falsifiers, "
+            "foreign: 1 file judged · 1 falsifier (falsification_tests 1) · 0 inert · "
+            "0 invariants, 0 without a falsifier · 0 references, 0 dangling · "
+            "0 typed statuses, 0 without evidence"
+        ),
+        (
+            "3 files: 1 native, 1 foreign, 1 unreadable · 0 native falsifiers, "
             "0 bound to 0 checks, 0 counted, 1 more unreadable · "
             "0 planted defects, 0 controls · 3 errors, 1 warning"
         ),
@@ -101,19 +104,30 @@ def test_an_unbound_falsifier_is_a_warning_and_counted(project: Project) -> None
     assert report.exit_code is ExitCode.SATISFIED
 
 
-def test_only_foreign_files_are_nothing_judged(project: Project) -> None:
+def test_foreign_files_are_judged_and_count_as_nothing_native(project: Project) -> None:
     (project.root / "contracts/base.yaml").write_text(FOREIGN)
     (project.root / "checks/sums.py").unlink()
     report = judge(project)
     assert (report.native, report.foreign, report.errors) == (0, 1, 0)
+    assert report.exit_code is ExitCode.SATISFIED
+    assert "0 native falsifiers, 0 bound to 0 checks, 0 counted" in render_report(report)
+
+
+def test_files_in_which_nothing_is_a_contract_are_nothing_judged(project: Project) -> None:
+    (project.root / "contracts/base.yaml").write_text("name: build\njobs: {}\n")
+    (project.root / "checks/sums.py").unlink()
+    report = judge(project)
+    assert codes(report) == ["PV014"]
+    assert (report.native, report.foreign, report.errors) == (0, 1, 0)
     assert report.exit_code is ExitCode.CANNOT_JUDGE
+    assert render_report(report).splitlines()[1].startswith("foreign: 0 files judged, 1 not · ")
     assert render_report(report).endswith("nothing judged")
 
 
 def test_duplicate_keys_and_anchors_of_a_foreign_file_are_warnings(project: Project) -> None:
     (project.root / "contracts/a.yaml").write_text(FOREIGN + "a: 1\na: &x 2\n")
     report = judge(project)
-    assert codes(report) == ["PV014", "PV005", "PV006"]
+    assert codes(report) == ["PV089", "PV091", "PV005", "PV006"]
     assert report.errors == 0
 
 

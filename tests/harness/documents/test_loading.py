@@ -9,7 +9,8 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
-from pv_harness.documents.loading import MAX_DEPTH, Document, load, load_file
+from pv_harness.documents.document import Document
+from pv_harness.documents.loading import MAX_DEPTH, load, load_file
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from jsonschema import Draft7Validator
 
 from pv_harness.contracts.contract import Comparator, Level
 from pv_harness.documents.loading import load
+from pv_harness.documents.problem import MAX_PROBLEMS
 from pv_harness.documents.schema_check import API_VERSION, check_schema, read_schema
 
 
@@ -253,8 +254,18 @@ def test_a_long_list_of_mappings_where_texts_belong_is_judged_in_time() -> None:
     # The library's own uniqueItems compares each pair: 10 minutes for this file.
     many = ", ".join(f"{{a: {n}}}" for n in range(20_000))
     document = load(changed("[subject.core]", f"[{many}]").encode(), "x")
-    problems, _ = check_schema(document)
-    assert len(problems) == 20_000
+    problems, broken = check_schema(document)
+    assert len(problems) == MAX_PROBLEMS + 1
+    assert broken == {0}
+
+
+def test_behind_the_limit_of_problems_nothing_counts_as_sound() -> None:
+    entry = VALID.partition("falsifiers:\n")[2].partition("- ")[2]
+    many = "- {}\n" * MAX_PROBLEMS
+    document = load(f"{VALID}{many}- {entry}".encode(), "x")
+    problems, broken = check_schema(document)
+    assert len(problems) > MAX_PROBLEMS
+    assert broken == set(range(MAX_PROBLEMS + 2))
 
 
 @given(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
+from pv_harness.evidence.fields import is_path
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Series, Verdict
 from pv_harness.evidence.signing import read_signer, write_key_pair
 from pv_harness.evidence.statement import Removed, RunStatement, encode_statement
@@ -27,9 +28,20 @@ NOW_S = 1_000_000.0
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(max_size=12)
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-OF_ONE_CLAIM = (EntryKind.CLAIM, EntryKind.CHECKS)
-OTHERS = st.sampled_from([kind for kind in EntryKind if kind not in OF_ONE_CLAIM])
-ENTRIES = st.builds(Entry, OTHERS, NAMES, TEXT, st.none() | TEXT, TEXT)
+PATHS = NAMES.filter(is_path)
+BELOW = PATHS.map(lambda path: path.lstrip("/") or "a")
+DIGESTS_OF_ENTRY = (TEXT, st.none() | TEXT)
+ENTRIES = (
+    st.builds(Entry, st.just(EntryKind.SOURCE), PATHS, *DIGESTS_OF_ENTRY, TEXT)
+    | st.builds(Entry, st.just(EntryKind.INPUT), PATHS.map("a.b={}".format), *DIGESTS_OF_ENTRY)
+    | st.builds(
+        Entry,
+        st.just(EntryKind.ABSENT),
+        NAMES,
+        *DIGESTS_OF_ENTRY,
+        st.lists(st.text("ab/.", min_size=1).filter(is_path), max_size=3).map("\n".join),
+    )
+)
 VALUES = st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
 WHOLE = st.none() | st.integers()
 UNITS = st.none() | TEXT
@@ -67,7 +79,7 @@ def runs(draw: st.DrawFn) -> RunRecord:
         checks=draw(WORDS),
         reached=draw(WORDS),
         reached_in_process=draw(WORDS),
-        opened=draw(WORDS),
+        opened=draw(st.lists(BELOW, max_size=2).map(tuple)),
         attempt=draw(st.integers(1, 5)),
         cuda_peak_bytes=draw(st.integers(0, 2**40)),
         duration_s=draw(TIMES),

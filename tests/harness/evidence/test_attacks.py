@@ -17,8 +17,9 @@ import pytest
 from tests.harness.conftest import Toy, make_toy
 from tests.harness.evidence.conftest import payload_of, statement_of, with_payload
 
-from pv_harness.digest import digest_bytes
+from pv_harness.digest import digest_bytes, digest_of
 from pv_harness.evidence.envelope import Envelope, encode_envelope
+from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.signing import read_signer, write_key_pair
 from pv_harness.evidence.statement import Removed, RunStatement
 from pv_harness.evidence.store import append_statement, read_statements
@@ -241,7 +242,7 @@ def test_a_statement_that_contradicts_itself_is_found(
 def test_an_edited_number_with_a_new_digest_is_missed_in_the_chain(proven: Toy) -> None:
     file = history(proven)[0]
     forge(file, lambda p: own(p)["runs"][0]["measurements"][0].update(samples=1000))
-    assert proven.pv("scoreboard").returncode == 0
+    assert proven.pv("scoreboard").returncode == 4
     assert_named(verify(proven), file, "missing", "no note says why")
 
 
@@ -313,6 +314,11 @@ def test_a_deleted_red_run_is_missed(proven: Toy) -> None:
     assert verify(proven).returncode == 0
     red.unlink()
     assert_named(verify(proven), red, "missing", "refers to it, it is gone")
+    for words in (["scoreboard"], ["run"], ["explain", "FALSIFY-TOY-001"], ["gate"]):
+        done = proven.pv(*words)
+        assert done.returncode == 4, words
+        told = "".join((done.stdout + done.stderr).split())
+        assert f"{red.name}:missing:" in told, words
 
 
 def test_a_red_run_that_was_turned_green_is_missed(proven: Toy) -> None:
@@ -376,3 +382,180 @@ def test_evidence_moved_to_an_earlier_time_is_found(proven: Toy) -> None:
 
     file = forge(history(proven)[1], backdate)
     assert_named(verify(proven), file, "clock", "before", "which it refers to")
+
+
+# Places and numbers that whoever wrote a statement chose.
+
+
+def merge_forged(toy: Toy, change: Change) -> subprocess.CompletedProcess[str]:
+    """Merge a store that holds our statements, the oldest of them changed."""
+    hostile = toy.root.parent / "hostile"
+    shutil.copytree(toy.root / "reports" / "evidence", hostile)
+    file = hostile / history(toy)[0].name
+    data = file.read_bytes()
+    payload = payload_of(data)
+    change(payload)
+    (manifest,) = {tuple(run["manifest"]) for run in own(payload)["runs"]}
+    payload["subject"] = subjects_of(payload, manifest)
+    forged = with_payload(data, payload)
+    (hostile / f"{digest_bytes(forged)}.intoto.jsonl").write_bytes(forged)
+    return toy.pv("evidence", "merge", str(hostile))
+
+
+def subjects_of(payload: dict[str, Any], manifest: tuple[int, ...]) -> list[dict[str, Any]]:
+    rows = [own(payload)["entries"][position][:3] for position in manifest]
+    digest = digest_of(rows)
+    return [{**subject, "digest": {"sha256": digest}} for subject in payload["subject"]]
+
+
+def add_entry(*row: str | None) -> Change:
+    def change(payload: dict[str, Any]) -> None:
+        entries = own(payload)["entries"]
+        entries.append(list(row))
+        own(payload)["runs"][0]["manifest"].append(len(entries) - 1)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("source", "/dev/zero"), ("source", "PIPE"), ("input", "x.y=/"), ("input", "x.y=PIPE")],
+)
+def test_a_place_elsewhere_is_never_opened(proven: Toy, kind: str, name: str) -> None:
+    pipe = proven.root.parent / "pipe"
+    os.mkfifo(pipe)
+    entry = add_entry(kind, name.replace("PIPE", str(pipe)), "0" * 64, None, "")
+    merged = merge_forged(proven, entry)
+    assert merged.returncode == 0, merged.stdout + merged.stderr
+    for verb in ("scoreboard", "gate", "list"):  # each ends, and with the answer of before
+        done = proven.pv(verb)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_source_that_is_no_file_any_more_is_a_change(proven: Toy) -> None:
+    module = proven.root / "src/toy/math.py"
+    module.rename(module.with_suffix(".txt"))
+    os.mkfifo(module)
+    done = proven.pv("scoreboard")
+    assert done.returncode in {2, 3, 4}
+    assert "a defect of pv" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (add_entry("source", "../out.py", "0", "0", ""), "should be a path without `..`"),
+        (add_entry("source", "a/" * 3000, "0", "0", ""), "of a length that a file can have"),
+        (add_entry("input", "x", "0", None, ""), "is '', it should be a path"),
+        (
+            lambda p: own(p)["runs"][0]["measurements"][0].update(value=10**400),
+            "it should be a whole number of at most 300 digits",
+        ),
+        (
+            lambda p: own(p)["runs"][0].update(opened=["../../../etc/passwd"]),
+            "should be a path without `..`",
+        ),
+    ],
+    ids=["above", "long", "input", "number", "opened"],
+)
+def test_what_pv_never_writes_is_not_merged(proven: Toy, change: Change, words: str) -> None:
+    done = merge_forged(proven, change)
+    assert done.returncode == 4
+    assert "nothing was merged" in done.stdout
+    assert ": malformed: " in done.stdout
+    assert words in done.stdout
+    assert proven.pv("gate").returncode == 0
+
+
+# Notes that statements were removed, by somebody who has no key, or of another store.
+
+
+def note_of(*digests: str) -> RunStatement:
+    removed = tuple(Removed(digest, "no status rests on it", 1, 0) for digest in digests)
+    return RunStatement((), {}, (), (), time.time(), "0", removed=removed)
+
+
+def sign_off_a_red_run(toy: Toy, name: str | None) -> Path:
+    """A signed red run that a later one names, deleted, and a note that excuses that."""
+    toy.write(
+        "pv-policy.yaml",
+        "apiVersion: pv/v1\nkind: policy\npolicies:\n  merge:\n    require:\n"
+        "    - {pattern: '*', level: PARTIAL}\n    signers: [ci]\n",
+    )
+    folder, ci = history(toy)[0].parent, read_signer(toy.root / "ci.key.pem")
+    red = append_statement(
+        folder, statement_of("FALSIFY-OLD-001", verdict=Verdict.FAILED, at_s=time.time()), ci
+    )
+    append_statement(folder, statement_of("FALSIFY-OLD-001", at_s=time.time()), ci)
+    file = folder / f"{red}.intoto.jsonl"
+    assert toy.pv("gate", "--policy", "merge").returncode == 0
+    signer = None if name is None else read_signer(toy.root / f"{name}.key.pem")
+    append_statement(folder, note_of(red), signer)
+    file.unlink()
+    return file
+
+
+@pytest.mark.parametrize("name", [None, "mallory"])
+def test_a_note_by_nobody_excuses_nothing_where_signers_are_asked_for(
+    signed: Toy, name: str | None
+) -> None:
+    file = sign_off_a_red_run(signed, name)
+    gate = signed.pv("gate", "--policy", "merge")
+    assert gate.returncode == 4, gate.stdout + gate.stderr
+    told = "".join(gate.stdout.split())
+    assert file.name in told
+    assert "nonotethatatrustedkeysignedsayswhy" in told
+    asked = verify(signed, "--require-signed")
+    assert asked.returncode == 4
+    assert f"{file.name}: missing: " in asked.stdout
+    done = verify(signed)
+    assert done.returncode == 4
+    (line,) = [line for line in done.stdout.splitlines() if ": unsigned: " in line]
+    assert "nothing but this note" in line
+    assert "excuses 1 statement that is gone" in line
+
+
+def test_a_note_that_the_signer_signed_excuses(signed: Toy) -> None:
+    sign_off_a_red_run(signed, "ci")
+    assert signed.pv("gate", "--policy", "merge").returncode == 0
+    assert verify(signed, "--require-signed").returncode == 0
+    assert verify(signed).returncode == 0
+
+
+def test_a_removal_is_signed_where_keys_are_trusted(signed: Toy) -> None:
+    done = signed.pv("evidence", "gc", "--keep", "0")
+    assert done.returncode == 2
+    assert "give --sign KEYFILE" in done.stderr
+    assert signed.pv("evidence", "gc", "--keep", "0", "--dry-run").returncode == 0
+
+
+def test_a_note_from_elsewhere_removes_nothing_here(proven: Toy) -> None:
+    assert proven.pv("run", "--again").returncode == 0
+    files = set(history(proven))
+    hostile = proven.root.parent / "hostile"
+    append_statement(hostile, note_of(*(file.name.partition(".")[0] for file in files)))
+    assert proven.pv("evidence", "merge", str(hostile)).returncode == 0
+    for keep in ("365d", "99"):
+        done = proven.pv("evidence", "gc", "--keep", keep)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "removed 0 statements" in done.stdout
+    assert all(file.exists() for file in files)
+    assert verify(proven).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["check-x.json", "collected-x.json", "group-x"])
+def test_junk_in_the_folder_of_records_has_a_message_of_its_own(toy: Toy, name: str) -> None:
+    toy.edit(
+        "checks/test_toy.py",
+        "import pytest",
+        "import json, os, pathlib\n\nimport pytest\n\n"
+        'plan = json.loads(pathlib.Path(os.environ["PV_PLAN"]).read_text())\n'
+        f'(pathlib.Path(plan["record_dir"]) / "{name}").write_text("junk")\n',
+    )
+    done = toy.pv("run")
+    assert "a defect of pv" not in done.stderr
+    if name == "group-x":
+        assert done.returncode == 3, done.stdout + done.stderr
+    else:
+        assert done.returncode == 4
+        assert f"pv: {name}: is not a " in done.stderr

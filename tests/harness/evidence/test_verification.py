@@ -8,7 +8,8 @@ from tests.harness.evidence.conftest import FULL, NOW_S, statement_of
 
 from pv_harness.evidence.finding import Finding, FindingKind
 from pv_harness.evidence.store import append_statement
-from pv_harness.evidence.verification import CLOCK_TOLERANCE_S, survey_store, verify_store
+from pv_harness.evidence.summary import CLOCK_TOLERANCE_S
+from pv_harness.evidence.verification import survey_store, verify_store
 
 
 if TYPE_CHECKING:

@@ -86,6 +86,7 @@ def test_an_input_is_known_by_its_bytes(toy: Toy, claim: Claim, tmp_path: Path) 
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.bin").write_bytes(b"1")
     parts = {"pair": {"data": tmp_path / "data"}}
+    claim = (replace(claim[0], inputs=("pair",)), claim[1])
     manifest = build_manifest(*claim, tree(toy), inputs=parts, inputs_root=tmp_path)
     assert set(input_digests(manifest)) == {"pair"}
     outside = build_manifest(*claim, tree(toy), inputs=parts)
@@ -176,3 +177,26 @@ def test_definitions_are_no_part_of_the_fingerprint(toy: Toy, claim: Claim) -> N
     assert bare.fingerprint == manifest.fingerprint
     toy.edit("src/toy/math.py", "a + b", "a - b")
     assert changes(toy, bare, claim) == ["src/toy/math.py changed"]
+
+
+@pytest.mark.parametrize(
+    ("covers", "counts"),
+    [
+        (("toy.math",), False),
+        (("pv_harness.judge",), True),
+        (("toy.math", "pv_harness.judge"), True),
+        (("toy.math", "pv_harness_of_another"), False),
+    ],
+)
+def test_the_judge_counts_only_where_a_claim_covers_it(
+    toy: Toy, claim: Claim, covers: tuple[str, ...], *, counts: bool
+) -> None:
+    judge = toy.write("src/pv_harness/judge.py", "X = 1\n")
+    toy.write("src/pv_harness_of_another.py", "")
+    toy.edit("src/toy/math.py", '"""Arithmetic."""', "import pv_harness.judge")
+    falsifier, checks = claim
+    falsifier = replace(falsifier, covers=covers)
+    for observed in ((), (judge,)):
+        manifest = build_manifest(falsifier, checks, tree(toy), observed=observed)
+        found = "src/pv_harness/judge.py" in {entry.name for entry in manifest.entries}
+        assert found == counts

@@ -122,6 +122,16 @@ def test_passed_and_failed_on_one_fingerprint_is_flaky_even_long_ago() -> None:
     assert concerns(row(RUN, replace(FAILED, manifest=OTHER))) == []
 
 
+def test_a_planted_change_that_was_killed_and_survived_on_one_fingerprint_is_flaky() -> None:
+    survived = planted(CLAIM.defects[0], PatchOutcome.SURVIVED)
+    name = CLAIM.defects[0].id
+    assert concerns(row(RUN, patches=(*PROVEN, survived))) == [
+        (Concern.FLAKY, f"{name} did as asked and did not on 1 fingerprint of 1")
+    ]
+    slow = planted(CLAIM.defects[0], PatchOutcome.TIMEOUT)
+    assert concerns(row(RUN, patches=(*PROVEN, slow))) == []
+
+
 def test_a_check_that_no_defect_ever_failed_is_told() -> None:
     survived = tuple(planted(d, PatchOutcome.SURVIVED) for d in CLAIM.defects)
     assert concerns(row(RUN, patches=survived)) == [

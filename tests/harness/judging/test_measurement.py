@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pv_harness.contracts.contract import Bound, Comparator
-from pv_harness.judging.measurement import Judgement, Measurement, holds, judge, plain_value
+from pv_harness.judging.measurement import (
+    Judgement,
+    Measurement,
+    find_unanswering,
+    holds,
+    judge,
+    plain_value,
+)
 
 
 NUMBERS = st.one_of(
@@ -29,9 +36,13 @@ def test_each_comparator_agrees_with_python(value: float, threshold: float) -> N
     assert found == truth
 
 
-@given(COMPARATORS, NUMBERS)
-def test_nan_breaks_every_bound(comparator: Comparator, threshold: float) -> None:
-    assert not holds(Bound("m", comparator, threshold), math.nan)
+@given(COMPARATORS, NUMBERS, st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_what_is_no_real_number_breaks_every_bound_and_has_no_margin(
+    comparator: Comparator, threshold: float, value: float
+) -> None:
+    judgement = Judgement(Bound("m", comparator, threshold), Measurement("m", value))
+    assert not judgement.holds
+    assert judgement.margin is None
 
 
 @given(COMPARATORS)
@@ -50,6 +61,27 @@ def test_the_margin_is_negative_exactly_where_an_inclusive_bound_is_broken(
         judgement = Judgement(Bound("m", comparator, threshold), Measurement("m", value))
         assert judgement.margin is not None
         assert (judgement.margin >= 0) == judgement.holds
+
+
+def test_a_value_in_another_unit_is_held_against_nothing() -> None:
+    bound = Bound("loss", Comparator.LE, 1.0, "nats")
+    bits, nats = Measurement("loss", 0.5, "bits"), Measurement("loss", 2.0, "nats")
+    assert judge([bound], [bits]) == ((), (bound,))
+    problem = "loss was measured in bits, the bound is in nats"
+    assert find_unanswering([bound], [nats, bits], None) == problem
+    judgements, unmeasured = judge([bound], [bits, nats])
+    assert [j.holds for j in judgements] == [False], "a refutation stands"
+    assert unmeasured == (bound,)
+
+
+@pytest.mark.parametrize(("bound", "measured"), [("nats", None), (None, "nats"), ("s", "s")])
+def test_a_unit_that_only_one_side_names_is_that_of_both(
+    bound: str | None, measured: str | None
+) -> None:
+    limit = Bound("loss", Comparator.LE, 1.0, bound)
+    (judgement,), unmeasured = judge([limit], [Measurement("loss", 0.5, measured)])
+    assert judgement.holds
+    assert not unmeasured
 
 
 def test_every_measurement_of_a_metric_is_judged_and_unmeasured_bounds_are_named() -> None:

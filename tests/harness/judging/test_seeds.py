@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
-from pv_harness.judging.measurement import Measurement, find_seed_problem, judge
+from pv_harness.judging.measurement import Measurement, find_unanswering, judge
 
 
 EACH = Seeds((0, 1, 2))
@@ -92,12 +92,12 @@ def test_what_keeps_a_claim_from_being_answered_is_named(
     seeds: tuple[int | None, ...], rule: Seeds, problem: str
 ) -> None:
     values = losses(*[1.0] * len(seeds), seeds=seeds)
-    assert find_seed_problem([LOSS], values, rule) == problem
+    assert find_unanswering([LOSS], values, rule) == problem
     assert judge([LOSS], values, rule)[1] == ((LOSS,) if problem else ())
 
 
 def test_a_claim_without_seeds_has_no_such_problem() -> None:
-    assert find_seed_problem([LOSS], losses(1.0, seeds=(None,)), None) == ""
+    assert find_unanswering([LOSS], losses(1.0, seeds=(None,)), None) == ""
 
 
 @given(st.permutations(range(3)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
-from pv_harness.measuring.child import Launch, Measured, run_checks
+from pv_harness.errors import InfrastructureError
+from pv_harness.measuring.child import Measured, run_checks
+from pv_harness.measuring.launch import Launch
 from pv_harness.measuring.plan import Plan, Target
-from pv_harness.measuring.record import Outcome
+from pv_harness.measuring.record import Outcome, Shown, read_shown
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pv_harness.measuring.record import CheckRecord
 
 HARNESS = Path(__file__).resolve().parents[3] / "harness"
 TARGET = Target("A-001", (Bound("m", Comparator.LE, 1),))
@@ -143,7 +149,7 @@ def test_a_broken_bound_stands_even_if_the_check_then_crashes(
 def test_a_check_that_hangs_is_killed(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", -118.0)
+    monkeypatch.setattr("pv_harness.measuring.watch._GRACE_S", -118.0)
     text = (
         "import threading\n"
         "def test_hang():\n    threading.Event().wait()\n"
@@ -158,7 +164,7 @@ def test_a_check_that_hangs_is_killed(
 def test_a_hang_costs_its_own_check_and_not_the_one_beside_it(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    monkeypatch.setattr("pv_harness.measuring.watch._GRACE_S", 0.0)
     # The one beside it runs until it has been started a second time.
     beside = (
         "import pathlib, threading\n"
@@ -182,7 +188,7 @@ def test_a_hang_costs_its_own_check_and_not_the_one_beside_it(
 def test_the_mark_of_a_crashed_worker_is_not_taken_for_a_hang(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    monkeypatch.setattr("pv_harness.measuring.watch._GRACE_S", 0.0)
     crash = "def test_crash():\n    os._exit(0)\n"
     slow = (
         "import threading\n"
@@ -200,7 +206,7 @@ def test_the_mark_of_a_crashed_worker_is_not_taken_for_a_hang(
 def test_a_process_that_hangs_after_its_last_check_is_ended(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", 0.0)
+    monkeypatch.setattr("pv_harness.measuring.watch._GRACE_S", 0.0)
     text = (
         "import threading\n"
         "threading.Thread(target=threading.Event().wait).start()\n"
@@ -245,7 +251,7 @@ def test_workers_get_a_device_each_and_share_the_cores(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("pv_harness.measuring.child.available_cores", lambda: 6)
+    monkeypatch.setattr("pv_harness.measuring.launch.available_cores", lambda: 6)
     # Each waits for the other, so that they run in different workers.
     text = (
         "import pathlib\n"
@@ -387,7 +393,253 @@ def test_a_record_on_disk_says_everything(
 def test_a_file_that_hangs_when_it_is_imported_is_given_up(
     measured: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pv_harness.measuring.child._GRACE_S", -117.0)
+    monkeypatch.setattr("pv_harness.measuring.watch._GRACE_S", -117.0)
     text = "import threading\nthreading.Event().wait()\ndef test_x():\n    pass\n"
     result = measured({"test_a.py": text}, ["test_a.py::test_x"])
     assert "not collected" in result.lost["test_a.py::test_x"].reason
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_a_check_that_was_interrupted_is_no_pass(
+    measured: Callable[..., Measured], phase: str
+) -> None:
+    text = (
+        f"STOP = {phase!r}\n"
+        "def stop(phase):\n"
+        "    if phase == STOP:\n"
+        "        raise KeyboardInterrupt\n"
+        "@pytest.fixture\n"
+        "def around():\n"
+        "    stop('setup')\n"
+        "    yield\n"
+        "    stop('teardown')\n"
+        "def test_x(around, measure):\n"
+        "    measure('m', 1)\n"
+        "    stop('call')\n"
+        "def test_after(measure):\n"
+        "    measure('m', 1)\n"
+    )
+    nodes = ["test_a.py::test_x", "test_a.py::test_after"]
+    result = measured({"test_a.py": text}, nodes)
+    assert outcomes(result) == {nodes[0]: Outcome.ERROR, nodes[1]: Outcome.PASSED}
+    assert result.records[nodes[0]][0].reason == "the check was interrupted"
+
+
+AGAIN = """
+import pathlib
+
+COUNT = pathlib.Path(__file__).parent / "count"
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_x(measure, request, n):
+    if n == 1 and not COUNT.exists():
+        COUNT.touch()
+        request.session.shouldstop = "before the second parameter set"
+        measure("m", {first})
+    else:
+        measure("m", {then} if n == 1 else 1)
+"""
+
+
+@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1)])
+def test_what_was_once_red_stays_so_where_a_check_is_measured_again_for_its_other_parameters(
+    measured: Callable[..., Measured], first: int, then: int
+) -> None:
+    text = AGAIN.format(first=first, then=then)
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    assert not result.lost
+    assert outcomes(result) == {
+        "test_a.py::test_x[1]": Outcome.FAILED,
+        "test_a.py::test_x[2]": Outcome.PASSED,
+    }
+
+
+def test_a_note_that_can_not_be_read_keeps_a_check_from_passing_and_refutes_nothing(
+    measured: Callable[..., Measured],
+) -> None:
+    text = (
+        "import pathlib\n"
+        "@pytest.mark.parametrize('n', [1, 2])\n"
+        "def test_x(measure, cli, n):\n"
+        "    cli('python', '-c', '')\n"
+        "    for file in pathlib.Path(__file__).parent.glob('records/child-*.jsonl'):\n"
+        "        file.write_bytes(file.read_bytes() + b'{\"modules\": [')\n"
+        "    measure('m', n)\n"
+        "def test_after(measure):\n"
+        "    measure('m', 1)\n"
+    )
+    nodes = ["test_a.py::test_x", "test_a.py::test_after"]
+    result = measured({"test_a.py": text}, nodes)
+    assert outcomes(result) == {
+        "test_a.py::test_x[1]": Outcome.ERROR,
+        "test_a.py::test_x[2]": Outcome.FAILED,
+        "test_a.py::test_after": Outcome.PASSED,
+    }
+    reasons = [r.reason for r in result.records[nodes[0]] if r.outcome is Outcome.ERROR]
+    assert re.fullmatch(
+        r"a process that the check started has left a note that can't be read, so that what it "
+        r"did is not known: line \d of child-\w+-\d+\.jsonl: it breaks off",
+        reasons[0],
+    )
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "exec(compile(open(path).read(), path, 'exec'))\n",
+        "runpy.run_path(path)\n",
+        "import late\n    del sys.modules['late']\n",
+    ],
+)
+def test_a_module_that_is_gone_again_when_the_check_ends_was_executed_all_the_same(
+    measured: Callable[..., Measured], way: str
+) -> None:
+    text = (
+        "import pathlib, runpy, sys\n"
+        "def test_x(measure):\n"
+        "    path = str(pathlib.Path(__file__).with_name('late.py'))\n"
+        f"    {way}"
+        "    measure('m', 1)\n"
+    )
+    result = measured({"test_a.py": text, "late.py": ""}, ["test_a.py::test_x"])
+    (record,) = result.records["test_a.py::test_x"]
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert "late.py" in {Path(module).name for module in record.modules}
+
+
+def test_an_assertion_that_fails_in_a_thread_keeps_a_check_from_passing(
+    measured: Callable[..., Measured],
+) -> None:
+    text = (
+        "import threading\n"
+        "def refute():\n    assert False, 'in a thread'\n"
+        "def test_x(measure):\n    measure('m', 1)\n"
+        "    thread = threading.Thread(target=refute)\n    thread.start()\n    thread.join()\n"
+    )
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    assert outcomes(result) == {"test_a.py::test_x": Outcome.ERROR}
+    assert "in a thread" in result.records["test_a.py::test_x"][0].reason
+
+
+@pytest.mark.parametrize(
+    ("child", "said"),
+    [
+        ("measure('m', 9)\n", "measured 'm'"),
+        ("assert False\n", "went on as a second pytest"),
+        ("return\n", "went on as a second pytest"),
+    ],
+)
+def test_what_a_fork_says_as_if_it_were_the_check_is_not_lost_without_a_word(
+    measured: Callable[..., Measured], child: str, said: str
+) -> None:
+    text = (
+        "def test_x(measure):\n"
+        "    pid = os.fork()\n"
+        f"    if not pid:\n        {child}"
+        "    os.waitpid(pid, 0)\n"
+        "    measure('m', 1)\n"
+        "def test_after(measure):\n    measure('m', 1)\n"
+    )
+    nodes = ["test_a.py::test_x", "test_a.py::test_after"]
+    result = measured({"test_a.py": text}, nodes)
+    assert outcomes(result) == {nodes[0]: Outcome.ERROR, nodes[1]: Outcome.PASSED}
+    assert result.records[nodes[0]][0].reason == (
+        f"a process that the check forked {said}, which is lost; a fork has to hand its "
+        "results to the check, and to end with os._exit"
+    )
+
+
+def test_a_refutation_stands_whatever_a_fork_did(measured: Callable[..., Measured]) -> None:
+    text = (
+        "def test_x(measure):\n"
+        "    pid = os.fork()\n"
+        "    if not pid:\n        measure('m', 0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "    measure('m', 9)\n"
+    )
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    assert outcomes(result) == {"test_a.py::test_x": Outcome.FAILED}
+
+
+def test_a_check_that_leaves_the_rest_to_its_fork_left_no_record(
+    measured: Callable[..., Measured],
+) -> None:
+    text = "def test_x(measure):\n    measure('m', 1)\n    if os.fork():\n        os._exit(0)\n"
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"])
+    assert not result.records
+    assert result.lost["test_a.py::test_x"].reason.startswith("its process died")
+
+
+@pytest.mark.parametrize("hook", ["tryfirst=True", "wrapper=True, tryfirst=True"])
+def test_a_parameter_set_that_a_hook_of_the_project_leaves_out_is_missed(
+    measured: Callable[..., Measured], hook: str
+) -> None:
+    end = "    return (yield)\n" if "wrapper" in hook else ""
+    conftest = (
+        f"@pytest.hookimpl({hook})\n"
+        f"def pytest_collection_modifyitems(items):\n    items[:] = items[:1]\n{end}"
+    )
+    text = (
+        "@pytest.mark.parametrize('n', [1, 5])\ndef test_x(measure, n):\n    measure('m', n)\n"
+    )
+    result = measured({"conftest.py": conftest, "test_a.py": text}, ["test_a.py::test_x"])
+    assert outcomes(result) == {"test_a.py::test_x[1]": Outcome.PASSED}
+    reason = result.lost["test_a.py::test_x"].reason
+    assert reason == "some of its parameter sets were collected and never run"
+
+
+def test_a_record_of_a_check_that_has_not_started_is_believed_of_nobody(
+    measured: Callable[..., Measured],
+) -> None:
+    conftest = (
+        "from pathlib import Path\n"
+        "from pv_harness.measuring.record import CheckRecord, Outcome, write_record\n"
+        "record = CheckRecord('test_a.py::test_x', 'A-001', Outcome.PASSED)\n"
+        "write_record(Path(os.environ['PV_PLAN']).parent, record)\n"
+        "os._exit(0)\n"
+    )
+    text = "def test_x(measure):\n    measure('m', 1)\n"
+    with pytest.raises(
+        InfrastructureError,
+        match=r"is not the record of a check that has started \(test_a.py::test_x\); something",
+    ):
+        measured({"conftest.py": conftest, "test_a.py": text}, ["test_a.py::test_x"])
+
+
+def test_a_check_that_has_shown_enough_is_ended_from_outside(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_a.py").write_text(
+        f"{HEAD}import time\n"
+        "def test_x(measure):\n    measure('other', 9)\n    measure('m', 9)\n"
+        "    time.sleep(60)\n"
+        "def test_y(measure):\n    measure('m', 1)\n"
+    )
+    plan = Plan(tmp_path, (HARNESS, tmp_path), tmp_path / "records", (), {"A-001": TARGET})
+
+    def enough(record: CheckRecord) -> bool:
+        return any(m.metric == "m" and m.value == 9 for m in record.measurements)
+
+    nodes = ["test_a.py::test_x", "test_a.py::test_y"]
+    began = time.monotonic()
+    result = run_checks(nodes, Launch(plan, enough=enough))
+    assert time.monotonic() - began < 50
+    assert outcomes(result) == {"test_a.py::test_x": Outcome.FAILED}
+    (record,) = result.records["test_a.py::test_x"]
+    assert [(m.metric, m.value) for m in record.measurements] == [("other", 9), ("m", 9)]
+    assert record.falsifier_id == "A-001"
+    assert not result.lost
+
+
+@pytest.mark.parametrize("text", ["{", "[]\n1\n", '{"node": "n"}\n[]\n', "{}\nnull\n"])
+def test_what_is_no_list_of_measurements_is_not_believed(tmp_path: Path, text: str) -> None:
+    Shown(tmp_path, "n", "A-001").close()
+    assert read_shown(tmp_path, "n") is None
+    assert read_shown(tmp_path, "another") is None
+    (file,) = tmp_path.iterdir()
+    file.write_text(text)
+    if text == "{":
+        assert read_shown(tmp_path, "n") is None, "it is still being written"
+        return
+    with pytest.raises(InfrastructureError, match="is not a list of measurements"):
+        read_shown(tmp_path, "n")

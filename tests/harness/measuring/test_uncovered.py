@@ -51,6 +51,13 @@ def test_sources_inputs_and_what_the_tools_read_are_left_out(tmp_path: Path) -> 
     assert found == ("expected.json", "src/b.py")
 
 
+def test_where_python_looks_for_installed_packages_is_no_data(tmp_path: Path) -> None:
+    record = opened(
+        tmp_path, "src/toy.egg-info/PKG-INFO", "toy-1.dist-info/METADATA", "my.egg-info.json"
+    )
+    assert uncovered_files([record], MANIFEST, tmp_path) == ("my.egg-info.json",)
+
+
 def test_what_a_module_reads_counts_for_those_that_rest_on_it(tmp_path: Path) -> None:
     pairs = (("src/a.py", "mine.json"), ("src/other.py", "theirs.json"))
     record = opened(tmp_path, by=pairs)

@@ -9,7 +9,10 @@ from hypothesis import given, settings, strategies as st
 
 from pv_harness.board.scoreboard import Row, Scoreboard
 from pv_harness.contracts.contract import Level, LevelRule
+from pv_harness.evidence.records import Verdict
 from pv_harness.exit_code import ExitCode
+from pv_harness.fingerprint.manifest import Change, EntryKind
+from pv_harness.judging.status import StatusKind, judged_again
 from pv_harness.policy.conditions import Facts, find_failures
 from pv_harness.policy.gate import GateDecision, Outcome, decide_gate, today_at
 from pv_harness.policy.policy import Policy, Requirement, Waiver
@@ -18,6 +21,8 @@ from pv_harness.policy.waiving import apply_waivers
 
 if TYPE_CHECKING:
     from tests.harness.policy.conftest import Build
+
+    from pv_harness.evidence.records import PatchRecord, RunRecord
 
 CEILING = (Requirement("*"),)
 NOW_S = 1_800_000_000.0
@@ -53,7 +58,7 @@ def waiver(falsifier: str = "FALSIFY-A-001", **facts: Any) -> Waiver:
         ("F", None, 0),
         ("P", None, 1),
         ("P", "PARTIAL", 0),
-        ("F", "DISCHARGED", 0),
+        ("F", "DISCHARGED", 1),
         ("P", "DISCHARGED", 1),
         ("Fs", None, 3),
         ("sX", None, 1),
@@ -66,12 +71,12 @@ def waiver(falsifier: str = "FALSIFY-A-001", **facts: Any) -> Waiver:
         ("0", None, 2),
     ],
 )
-def test_the_gate_asks_for_the_level_or_the_ceiling(
+def test_the_gate_asks_for_the_level_or_for_all_that_is_possible(
     build: Build, statuses: str, required: str | None, code: int
 ) -> None:
     rows = [row_of(build, letter) for letter in statuses]
     level = Level(required) if required else None
-    asked = policy(require=(Requirement("*", level, or_ceiling=True),))
+    asked = policy(require=(Requirement("*", level),))
     assert decide(rows, asked).exit_code == code
 
 
@@ -87,11 +92,12 @@ LETTERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "U": ([], {"bound": False}),
     "B": ([{"verdict": "BLOCKED"}], {"outcomes": "----", "requires": "cuda"}),
     "N": ([], {}),
-    "S": ([{"age_s": 5}, {"verdict": "SKIPPED"}], {}),
+    "S": ([{"verdict": "SKIPPED"}], {}),
+    "K": ([{"age_s": 5}, {"verdict": "SKIPPED"}], {}),
     "0": ([{}], {"counted": False}),
 }
-"""Full, Partial, stale, refuted, Error, Vacuous, flaky, Unbound, Blocked, Never run, Skipped
-after it passed, and what is in no count: the runs, and what else makes the row."""
+"""Full, Partial, stale, refuted, Error, Vacuous, flaky, Unbound, Blocked, Never run, Skipped,
+sKipped after it passed, and what is in no count: the runs, and what else makes the row."""
 
 
 def row_of(build: Build, letter: str) -> Row:
@@ -118,6 +124,7 @@ def test_blocked_rows_are_left_out_only_if_the_gate_allows_it_and_never_alone(
         ("s", ["stale: src/a.py changed [3]"]),
         ("N", ["status: never measured [3]"]),
         ("S", ["status: wrong is not 0 [3]"]),
+        ("K", []),
         ("U", ["status: no check is bound to it [3]"]),
         ("E", ["status: wrong is not 0 [4]"]),
         ("B", ["status: wrong is not 0 [3]"]),
@@ -180,12 +187,61 @@ def test_stale_evidence_counts_for_what_it_showed_where_that_is_allowed(build: B
     partial = build.row(build.run("PARTIAL", stale=True), stale=True)
     red = build.row(build.run(verdict="FAILED", stale=True), stale=True)
     assert texts(full, allowed) == []
-    assert texts(partial, allowed) == ["level: was PARTIAL, below INTEGRATION [1]"]
-    assert texts(red, allowed) == ["stale: src/a.py changed [3]"]
+    below = "PARTIAL is below INTEGRATION: a.cli:main was not reached"
+    assert texts(partial, allowed) == [f"level: {below} [1]"]
+    assert texts(red, allowed) == ["status: wrong is not 0 [1]"]
     old = policy(stale_allowed=True, max_age_s=60.0)
     assert texts(build.row(build.run(stale=True, age_s=61), stale=True), old) == [
         "age: age 1m 1s, at most 1m [3]"
     ]
+
+
+def test_a_number_that_breaks_the_present_bound_passes_no_gate_for_being_stale(
+    build: Build,
+) -> None:
+    row = build.row(build.run(value=1, stale=True), stale=True)
+    assert row.status.kind is StatusKind.STALE
+    expected = ["status: wrong is 1, but must be = 0 [1]"]
+    assert texts(row, policy(stale_allowed=True)) == expected
+
+
+def test_what_was_flaky_is_not_excused_by_an_edit(build: Build) -> None:
+    red = build.run(verdict="FAILED", age_s=60, stale=True)
+    row = build.row(build.run(stale=True), red, stale=True)
+    assert str(row.status) == "STALE(was FLAKY, because src/a.py changed)"
+    expected = ["status: passed and failed on one fingerprint [1]"]
+    assert texts(row, policy(stale_allowed=True)) == expected
+
+
+def test_a_stale_proof_is_asked_for_its_signature_and_its_lane(build: Build) -> None:
+    signed = policy(stale_allowed=True, signers=("ci",))
+    forged = build.row(build.run(stale=True), stale=True, patch_statement="t")
+    assert texts(forged, signed, s=frozenset({"ci"})) == [
+        "signers: planted changes: signed by nobody, asks ci [4]"
+    ]
+    lanes = policy(stale_allowed=True, lanes=("cuda",))
+    on_cpu = build.row(build.run(cuda=True, stale=True), stale=True)
+    assert texts(on_cpu, lanes) == [
+        "potency: lane cuda: potency 0/3, asks all; not planted: one, two, three, four [3]"
+    ]
+
+
+def test_stale_evidence_of_another_claim_shows_nothing_of_this_one(build: Build) -> None:
+    row = build.row(build.run(stale=True), stale=True)
+    claim = Change(EntryKind.CLAIM, "c", "changed")
+    changed = replace(row, runs=tuple(replace(run, changes=(claim,)) for run in row.runs))
+    assert texts(changed, policy(stale_allowed=True)) == [
+        (
+            "stale: the claim itself has changed since, and `stale: allow` excuses changed "
+            "sources [3]"
+        )
+    ]
+
+
+def test_that_a_planted_change_survived_needs_no_signature_to_count(build: Build) -> None:
+    row = build.row(build.run(), outcomes="KSKG", patch_statement="t")
+    found = texts(row, policy(signers=("ci",)))
+    assert "potency: potency 2/3, asks all; two SURVIVED [1]" in found
 
 
 @pytest.mark.parametrize(
@@ -421,6 +477,48 @@ def test_loosening_a_field_never_denies_more(
     loose = decide(rows, asked, signers=SIGNED)
     strict = decide(rows, replace(asked, **change), signers=SIGNED)
     assert failing(loose) <= failing(strict)
+
+
+def counted_on(row: Row) -> tuple[list[RunRecord], list[PatchRecord]]:
+    """The records at the fingerprint that a gate can count: the present one, else the last."""
+    fresh = [run.record for run in row.runs if not run.changes]
+    if fresh:
+        return fresh, [p.record for p in row.patches if not p.changes]
+    last = max((run.record for run in row.runs), key=lambda run: run.finished_s).manifest
+    return (
+        [run.record for run in row.runs if run.record.manifest == last],
+        [patch.record for patch in row.patches],
+    )
+
+
+def test_no_gate_passes_what_a_record_it_counts_speaks_against(build: Build) -> None:
+    passed: list[bool] = []
+
+    @settings(max_examples=200, derandomize=True)
+    @given(
+        runs=st.lists(RUNS, min_size=1, max_size=3),
+        value=st.sampled_from([0, 0, 0, 1]),
+        is_stale=st.booleans(),
+        outcomes=st.sampled_from(["KKKG", "KKKG", "KKSG", "KKKR"]),
+        asked=POLICIES,
+    )
+    def check(**drawn: Any) -> None:
+        stale = {"stale": drawn["is_stale"]}
+        runs = [build.run(**{**facts, **stale}) for facts in drawn["runs"]]
+        runs.append(build.run(value=drawn["value"], age_s=1.0, **stale))
+        row = build.row(*runs, outcomes=drawn["outcomes"], **stale)
+        lenient = {"require": (Requirement("*", Level.PARTIAL),), "environment": {}}
+        asked = replace(drawn["asked"], stale_allowed=True, lanes=(), **lenient)
+        decision = decide([row], asked, signers=SIGNED)
+        for result in decision.of(Outcome.PASSED):
+            passed.append(drawn["is_stale"])
+            found, planted = counted_on(result.row)
+            verdicts = {judged_again(row.falsifier, run).verdict for run in found}
+            assert Verdict.FAILED not in verdicts
+            assert all(p.outcome.counts for p in planted) or drawn["asked"].potency < 1
+
+    check()
+    assert min(passed.count(True), passed.count(False)) >= 10, "too few pass to show anything"
 
 
 @settings(max_examples=40)

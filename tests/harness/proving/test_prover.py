@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pv_harness.contracts.bindings import find_checks
-from pv_harness.contracts.contract import Defect, Patch
+from pv_harness.contracts.contract import (
+    Bound,
+    Comparator,
+    Defect,
+    Falsifier,
+    Level,
+    LevelRule,
+    Patch,
+)
 from pv_harness.contracts.validation import load_contracts
-from pv_harness.evidence.records import PatchOutcome, PatchRecord
-from pv_harness.measuring.runner import Workbench, measure_falsifiers
+from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
+from pv_harness.fingerprint.manifest import Manifest
+from pv_harness.measuring.runner import measure_falsifiers
+from pv_harness.measuring.workbench import Workbench
 from pv_harness.project import load_project
-from pv_harness.proving.prover import Task, plant_all, scratch_copies
+from pv_harness.proving.outcome import Answer
+from pv_harness.proving.prover import Task, _Proof, plant_all, scratch_copies
 from pv_harness.proving.scratch import VoidPatchError, apply_patch, copy_project
 
 
@@ -21,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.harness.conftest import Toy
+
+    from pv_harness.proving.planting import Planter
 
 HARNESS = Path(__file__).resolve().parents[3] / "harness"
 
@@ -141,3 +154,45 @@ def test_links_out_of_the_project_are_not_copied(toy: Toy, tmp_path: Path) -> No
     copy = copy_project(load_project(root), tmp_path / "copy")
     assert (copy / "src/toy/math.py").is_file()
     assert not (copy / "link").exists()
+
+
+class Scripted:
+    """A planter whose forks answer by a script, and say in which order they were asked."""
+
+    def __init__(self, run: RunRecord, answers: dict[str, Answer]) -> None:
+        self.baseline = {run.falsifier_id: run}
+        self.templates = self
+        self._answers = answers
+
+    def check_open(self) -> None:
+        pass
+
+    def plant(self, task: Task, _copy: Path, *, forked: bool) -> Answer:
+        assert forked
+        return self._answers[task.item.id]
+
+
+def test_a_kill_is_told_as_soon_as_it_is_borne_out_and_not_at_the_end() -> None:
+    bounds = (Bound("sum", Comparator.EQ, 5), Bound("code", Comparator.EQ, 0))
+    defects = tuple(
+        Defect(Patch(name, PurePosixPath("m.py"), "a", name), "sum") for name in "abc"
+    )
+    levels = (LevelRule(Level.PARTIAL),)
+    claim = Falsifier("A-001", "r", "p", "f", ("m",), bounds, levels, defects)
+    run = RunRecord("A-001", Verdict.PASSED, Manifest(()))
+    killed, void = PatchOutcome.KILLED, PatchOutcome.VOID
+    answers = {
+        "a": Answer(killed),
+        "b": Answer(void, held=frozenset({"sum"})),
+        "c": Answer(killed),
+    }
+    told: list[str] = []
+    tasks = [Task(claim, defect) for defect in defects]
+    planter = cast("Planter", Scripted(run, answers))
+    proof = _Proof(planter, tasks, [Path()], lambda record: told.append(record.patch_id))
+    proof.prove(0)
+    assert told == []
+    proof.prove(1)
+    assert sorted(told) == ["a", "b"]
+    proof.prove(2)
+    assert [record.patch_id for record in proof.records()] == ["a", "b", "c"]

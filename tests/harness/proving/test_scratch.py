@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pv_harness.contracts.contract import Patch
 from pv_harness.project import load_project
-from pv_harness.proving.scratch import copy_project
+from pv_harness.proving.scratch import VoidPatchError, apply_patch, copy_project, planted
 
 
 if TYPE_CHECKING:
@@ -78,3 +81,58 @@ def test_a_file_name_that_is_not_utf_8_is_copied(root: Path) -> None:
     except OSError:
         pytest.skip("this file system takes UTF-8 names alone")
     assert (copied(root) / name).read_text() == "x"
+
+
+def test_sources_that_git_ignores_are_copied_and_environments_are_not(root: Path) -> None:
+    ignored = ("src/pkg/_version.py", "src/pkg/fast.abi3.so", "src/made/deep/__init__.py")
+    left_out = ("src/pkg/data.bin", "src/env/lib/site.py", "src/.venv/a.py", "other/b.py")
+    for name in (*ignored, *left_out, "src/env/pyvenv.cfg", "src/pkg/__init__.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    (root / ".gitignore").write_text("_*.py\n*.so\nmade\nenv\n.venv\n*.bin\nother\n")
+    (root / "pyproject.toml").write_text('[tool.pv]\nsource_roots = ["src"]\n')
+    (root / "src/pkg/__init__.py").write_text("")
+    copy = copied(root)
+    assert [name for name in ignored if not (copy / name).is_file()] == []
+    if (root / ".git").exists():
+        assert [name for name in left_out if (copy / name).exists()] == []
+
+
+PATCH = Patch("p", PurePosixPath("m.py"), "A = 1", "A = 2")
+
+
+@pytest.mark.parametrize(
+    "data", [b"A = 1\r\nB = 2\r\n", b"A = 1\rB\r\n", b"# \xc3\xa4\nA = 1", b"A = 1\n\n\n"]
+)
+def test_a_copy_is_byte_for_byte_as_it_was_after_a_change(root: Path, data: bytes) -> None:
+    (root / "m.py").write_bytes(data)
+    with planted(root, PATCH):
+        assert (root / "m.py").read_bytes() == data.replace(b"A = 1", b"A = 2")
+    assert (root / "m.py").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "m.py: not in the copy of the project; does git ignore it?"),
+        (b"\xff A = 1", "m.py: is not UTF-8 text"),
+        (b"B = 1\n", "m.py: the anchor stands there 0 times, not once"),
+        (b"A = 1\nA = 1\n", "m.py: the anchor stands there 2 times, not once"),
+        (b"A = 1 = (\n", "m.py: does not compile: "),
+    ],
+)
+def test_what_can_not_be_planted_is_void_and_changes_nothing(
+    root: Path, data: bytes | None, message: str
+) -> None:
+    if data is not None:
+        (root / "m.py").write_bytes(data)
+    with pytest.raises(VoidPatchError, match=re.escape(message)), planted(root, PATCH):
+        pytest.fail("it was planted")
+    assert ((root / "m.py").read_bytes() if data is not None else None) == data
+
+
+def test_anchors_are_counted_as_contracts_are_validated() -> None:
+    # Overlapping places are two, and either could be meant.
+    patch = Patch("p", PurePosixPath("m.txt"), "aa", "b")
+    with pytest.raises(VoidPatchError, match="stands there 2 times"):
+        apply_patch("aaa", patch)

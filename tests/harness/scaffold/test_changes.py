@@ -57,6 +57,28 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real.txt").read_text(encoding="utf-8") == "old\nmore\n"
 
 
+@pytest.mark.parametrize("name", ["a", "old.txt"])
+def test_a_link_out_of_the_project_is_refused_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    root, outside = tmp_path / "project", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / name).symlink_to(outside / "x")
+    if name != "old.txt":
+        (root / "old.txt").write_text("old\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{name}.*: leads out of the project, to .*outside/x"):
+        write_changes(root, CHANGES)
+    assert list(outside.iterdir()) == []
+    assert [path.name for path in root.iterdir() if path.is_dir()] == []
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(UsageError, match="a link that leads nowhere; remove it first"):
+        write_changes(tmp_path, CHANGES[:1])
+
+
 @pytest.mark.parametrize("name", ["a/new.txt", "old.txt"])
 def test_what_changed_meanwhile_is_not_overwritten(tmp_path: Path, name: str) -> None:
     for existing in ("old.txt", name):

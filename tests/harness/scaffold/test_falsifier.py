@@ -48,7 +48,8 @@ def test_the_entry_goes_behind_the_others_and_the_check_into_a_file_of_its_own(
 def test_what_is_added_is_valid_bound_and_in_no_count(toy: Toy) -> None:
     add(toy, "FALSIFY-TOY-002")
     report = validate([str(toy.root / "contracts")], project_of(toy))
-    assert report.problems == ()
+    assert [problem.code for problem in report.problems] == ["PV015"]
+    assert report.errors == 0
     assert (report.bound, len(report.falsifiers)) == (2, 2)
     new = report.falsifiers[1]
     assert (new.id, new.covers, new.counted) == ("FALSIFY-TOY-002", ("toy.math",), False)
@@ -73,7 +74,7 @@ def test_a_first_contract_can_be_made_too(tmp_path: Path) -> None:
     toy = make_toy(tmp_path)
     (toy.root / "contracts/toy-v1.yaml").unlink()
     (toy.root / "checks/test_toy.py").unlink()
-    with pytest.raises(UsageError, match="no contract yet; name the file with --contract FILE"):
+    with pytest.raises(UsageError, match="no contract yet; `pv init` makes a first one"):
         plan(toy, "FALSIFY-TOY-001")
     add(toy, "FALSIFY-TOY-001", "contracts/toy-v1.yaml", "toy.math")
     assert len(load_contracts(project_of(toy))[0]) == 1
@@ -84,11 +85,16 @@ def test_ids_of_a_family_go_together(toy: Toy) -> None:
     assert plan(toy, "FALSIFY-DATA-002").contract.name == "contracts/data-v1.yaml"
     assert plan(toy, "FALSIFY-TOY-002").contract.name == "contracts/toy-v1.yaml"
     message = (
-        "FALSIFY-ELSE-001 could go into contracts/data-v1.yaml, contracts/toy-v1.yaml; "
-        "say which with --contract FILE"
+        "FALSIFY-ELSE-001: no contract declares IDs that begin with FALSIFY-ELSE-; there are "
+        "FALSIFY-DATA- in contracts/data-v1.yaml, FALSIFY-TOY- in contracts/toy-v1.yaml; name "
+        "the file with --contract FILE, contracts/data-v1.yaml say, or a new one, "
+        "contracts/else-v1.yaml"
     )
     with pytest.raises(UsageError, match=re.escape(message)):
         plan(toy, "FALSIFY-ELSE-001")
+    add(toy, "FALSIFY-DATA-003", "contracts/toy-v1.yaml")
+    with pytest.raises(UsageError, match="FALSIFY-DATA-002 could go into contracts/data"):
+        plan(toy, "FALSIFY-DATA-002")
 
 
 def test_a_check_can_lie_beside_a_configured_file(toy: Toy) -> None:

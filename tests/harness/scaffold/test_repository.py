@@ -33,6 +33,7 @@ def test_an_empty_folder_gets_everything(tmp_path: Path) -> None:
     assert list(changes) == [
         "pyproject.toml",
         "contracts/my-loop-v1.yaml",
+        "contracts/contract-v1.schema.json",
         "checks/test_my_loop_v1.py",
         "src/my_loop/__init__.py",
         "src/my_loop/fit.py",
@@ -88,8 +89,8 @@ def test_folders_that_are_configured_are_used(tmp_path: Path) -> None:
     assert {"claims/loop-v1.yaml", "quality/test_loop_v1.py", "lib/loop/fit.py"} <= names
     assert "ci/gate.yaml" in names
     assert changes["pyproject.toml"].action is Action.KEEP
-    assert changes[".gitignore"].text == "out/\n"
-    assert "pv validate --format github claims" in changes[".github/workflows/pv.yml"].text
+    assert changes[".gitignore"].text == "out/\n*.key.pem\n"
+    assert "run: pv validate --format github\n" in changes[".github/workflows/pv.yml"].text
 
 
 @pytest.mark.parametrize(
@@ -131,11 +132,11 @@ def test_a_table_that_can_not_be_added_is_left_to_the_author(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, "reports/\n"),
-        ("*.pyc\n", "*.pyc\nreports/\n"),
-        ("*.pyc", "*.pyc\nreports/\n"),
-        ("/reports\n", None),
-        ("reports/\n", None),
+        (None, "reports/\n*.key.pem\n"),
+        ("*.pyc\n", "*.pyc\nreports/\n*.key.pem\n"),
+        ("*.pyc", "*.pyc\nreports/\n*.key.pem\n"),
+        ("/reports\n", "/reports\n*.key.pem\n"),
+        ("reports/\n*.key.pem\n", None),
     ],
 )
 def test_reports_are_ignored_once(
@@ -158,11 +159,6 @@ def test_the_subject_is_installed_where_pip_can(tmp_path: Path) -> None:
     assert install not in plan(tmp_path)[workflow].text
     write(tmp_path, "pyproject.toml", '[project]\nname = "x"\n')
     assert install in plan(tmp_path)[workflow].text
-
-
-def test_names_with_spaces_are_quoted_for_the_shell(tmp_path: Path) -> None:
-    write(tmp_path, "pyproject.toml", '[tool.pv]\ncontracts = ["my claims"]\n')
-    assert "github 'my claims'\n" in plan(tmp_path)[".github/workflows/pv.yml"].text
 
 
 def test_a_contract_file_that_is_configured_and_absent_is_named(tmp_path: Path) -> None:

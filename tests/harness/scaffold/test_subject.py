@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from pv_harness.scaffold.subject import find_anchor, find_subject
+from pv_harness.scaffold.subject import find_anchor, find_subject, find_unfit
 
 
 if TYPE_CHECKING:
@@ -98,3 +98,20 @@ def test_the_subject_is_the_package_that_fits_best(
         write(tmp_path, name, text)
     found = find_subject([tmp_path], "mine")
     assert (found.module if found else None) == module
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("print(1)\n", "importing it runs line 1, 'print(1)'; put what it does into functions"),
+        ("def broken(:\n", "it is no Python that can be read"),
+        ("x = 1\nx = 1\n", "no line of it stands there once"),
+    ],
+)
+def test_what_is_unfit_is_named_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
+    write(tmp_path, "m.py", text)
+    write(tmp_path, "empty.py", "")
+    write(tmp_path, "fit.py")
+    ((name, found),) = [(u.path.name, u.why) for u in find_unfit([tmp_path], "m")]
+    assert name == "m.py"
+    assert found.startswith(why)

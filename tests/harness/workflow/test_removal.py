@@ -174,11 +174,13 @@ def test_evidence_of_a_claim_that_is_gone_may_go(bench: Bench) -> None:
     assert bench.kept(store) == set()
 
 
-def test_what_a_killed_removal_noted_goes_unless_something_rests_on_it(bench: Bench) -> None:
+def test_what_is_noted_already_goes_if_it_is_old_and_nothing_rests_on_it(bench: Bench) -> None:
     store = numbered([bench.measured(1.0), bench.measured(2.0), bench.planted(3.0)])
     removed = tuple(Removed(s.digest, "old", 1, 0) for s in store[:2])
     note = replace(RunStatement((), {}, (), (), 4.0, "0", removed=removed), digest="f" * 64)
-    removal = plan_removal(bench.declared, [*store, note], Keep(count=99), NOW_S)
+    kept = plan_removal(bench.declared, [*store, note], Keep(count=99), NOW_S)
+    assert kept.going == (), "a note that came with a merge removes nothing"
+    removal = plan_removal(bench.declared, [*store, note], Keep(count=1), NOW_S)
     assert [s.digest for s in removal.going] == [store[0].digest]
     assert removal.noted == {store[0].digest}
     assert [s.digest for s in removal.needed] == [store[1].digest]
@@ -294,7 +296,7 @@ def test_a_killed_removal_is_finished_by_the_next(
     assert findings(tmp_path) == []
     # A run in between refers to nothing that is about to go.
     append_statement(tmp_path, bench.measured(NOW_S, ERROR, stale=True))
-    assert remove(declared, keep=99) == 3 - left
+    assert remove(declared, keep=1) == 3 - left
     assert {s.digest for s in read_statements(tmp_path)}.isdisjoint(digests[:3])
     assert findings(tmp_path) == []
     assert sum(bool(s.removed) for s in read_statements(tmp_path)) == 1, "one note is enough"

@@ -136,7 +136,8 @@ def test_versions_that_were_never_valid_are_passed_over(toy: Toy, before: str) -
     commit(toy)
     toy.write(CONTRACT, text.replace("eq: 5", "le: 5"))
     (told,) = changes_since(toy, record)
-    assert told == "the claim changed (rule, prediction, bounds, levels or covers)"
+    parts = "rule, prediction, if_fails, bounds, levels, covers, inputs, seeds"
+    assert told == f"the claim changed ({parts}, requires or counted)"
 
 
 def test_other_checks_are_named(toy: Toy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from pv_harness.board.html import moment
@@ -36,27 +37,27 @@ def plots(row: Row) -> Iterator[Child]:
     yield tag("div", *(_plot(group) for group in _groups(newest.record)), class_="figures")
 
 
-def thinned(series: Series, most: int = MAX_POINTS) -> list[tuple[float, float]]:
-    """At most `most` points that keep every peak: of each stretch the lowest and the highest.
+def pieces(series: Series, most: int = MAX_POINTS) -> list[list[tuple[float, float]]]:
+    """A curve as lines to draw, of at most `most` points in all that keep every peak.
 
-    Points that are not finite are left out.
+    Points that are not finite are left out, and no line goes across the place of one.
     """
-    points = [
-        (x, y)
-        for x, y in zip(series.x, series.y, strict=False)
-        if math.isfinite(x) and math.isfinite(y)
-    ]
-    if len(points) <= most:
-        return points
-    stretches = most // 2
-    kept: list[tuple[float, float]] = []
-    for i in range(stretches):
-        stretch = points[i * len(points) // stretches : (i + 1) * len(points) // stretches]
-        ends = {
-            min(range(len(stretch)), key=lambda k: stretch[k][1]),
-            max(range(len(stretch)), key=lambda k: stretch[k][1]),
-        }
-        kept += [stretch[k] for k in sorted(ends)]
+    points = list(zip(series.x, series.y, strict=False))
+    drawable = [math.isfinite(x) and math.isfinite(y) for x, y in points]
+    before = list(accumulate(not is_drawable for is_drawable in drawable))
+    kept = _peaks([i for i, is_drawable in enumerate(drawable) if is_drawable], series.y, most)
+    return [[points[i] for i in line] for _, line in groupby(kept, before.__getitem__)]
+
+
+def _peaks(places: Sequence[int], values: Sequence[float], most: int) -> Sequence[int]:
+    """At most `most` of the places: of each stretch the lowest and the highest."""
+    if len(places) <= most:
+        return places
+    count = most // 2
+    kept: list[int] = []
+    for i in range(count):
+        stretch = places[i * len(places) // count : (i + 1) * len(places) // count]
+        kept += sorted({f(stretch, key=values.__getitem__) for f in (min, max)})
     return kept
 
 
@@ -70,20 +71,17 @@ def _groups(record: RunRecord) -> list[list[Series]]:
 
 
 def _plot(group: Sequence[Series]) -> Markup:
-    lines = [thinned(series, max(20, MAX_POINTS * 2 // (len(group) + 1))) for series in group]
+    most = max(20, MAX_POINTS * 2 // (len(group) + 1))
+    lines = [(i, line) for i, series in enumerate(group) for line in pieces(series, most)]
     frame = Frame(
-        scale_along([x for line in lines for x, _ in line]),
-        scale_for([y for line in lines for _, y in line]),
+        scale_along([x for _, line in lines for x, _ in line]),
+        scale_for([y for _, line in lines for _, y in line]),
     )
     names = ", ".join(series.name for series in group)
     x_unit, unit = group[0].x_unit or "", group[0].unit or ""
     drawing = draw(
         frame,
-        [
-            frame.line([frame.place(x, y) for x, y in line], _class_of(i))
-            for i, line in enumerate(lines)
-            if line
-        ],
+        [frame.line([frame.place(x, y) for x, y in line], _class_of(i)) for i, line in lines],
         title=f"{names} by {x_unit or 'position'}",
         description=" ".join(f"{_describe(series)}." for series in group),
         x_ticks=number_ticks(frame),

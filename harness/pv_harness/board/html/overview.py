@@ -191,6 +191,6 @@ def no_match() -> Markup:
 
 def column_names() -> Markup:
     """What the columns of a wide page are called; each cell says it too, for who can't see."""
-    names = ("status", "falsifier", "nearest to its bound", "killed", "age", "device")
+    names = ("status", "falsifier", "broken, or first bound", "killed", "age", "device")
     cells = join(tag("span", name) for name in names)
     return tag("div", cells, class_="columns", aria_hidden="true")

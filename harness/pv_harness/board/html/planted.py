@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.board.html.code_listing import change_listing
 from pv_harness.board.html.markup import Markup, join, tag
-from pv_harness.board.scoreboard import is_as_asked
+from pv_harness.board.phrases import show_outcome, why_unanswered
 from pv_harness.contracts.contract import Defect
 
 
@@ -56,7 +56,7 @@ def _item(row: Row, plant: Plant) -> Markup:
 def _outcome(row: Row, plant: Plant, record: PatchRecord | None) -> Markup:
     """What it did on this tree; else what it did on an earlier one; else that it waits."""
     if record is not None:
-        tone = "good" if is_as_asked(plant, record.outcome) else "bad"
+        tone = "good" if record.outcome.counts else "bad"
         lane = f" on {record.lane}" if len(row.lanes) > 1 else ""
         word = tag(
             "span",
@@ -66,17 +66,9 @@ def _outcome(row: Row, plant: Plant, record: PatchRecord | None) -> Markup:
         return join(
             [word, tag("span", f" {_first_line(record.reason)}") if record.reason else None]
         )
-    earlier = [p.record for p in row.patches if p.record.patch_digest == plant.digest]
-    if earlier:
-        last = max(earlier, key=lambda r: r.finished_s)
-        text = f"not planted on this tree; {show_outcome(last.outcome.value)} on an earlier one"
-        return tag("span", text, class_="verdict stale")
-    return tag("span", "not planted yet", class_="verdict open")
-
-
-def show_outcome(outcome: str) -> str:
-    """An outcome in words."""
-    return outcome.replace("_", " ").lower()
+    is_old = any(patch.record.patch_digest == plant.digest for patch in row.patches)
+    tone = "stale" if is_old else "open"
+    return tag("span", why_unanswered(row, plant), class_=f"verdict {tone}")
 
 
 def _first_line(text: str) -> str:

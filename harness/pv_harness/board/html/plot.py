@@ -60,8 +60,9 @@ class Frame:
         return tag("text", text, x=WIDTH - _RIGHT, y=round(place, 1), class_="bound-label")
 
     def line(self, points: Iterable[tuple[float, float]], class_: str) -> Markup:
-        """A line through places of the drawing."""
-        drawn = "L".join(f"{x:g} {y:g}" for x, y in points)
+        """A line through places of the drawing; through a single one, a dot as wide."""
+        places = [f"{x:g} {y:g}" for x, y in points]
+        drawn = "L".join(places) if len(places) > 1 else f"{places[0]}h0"
         return tag("path", d=f"M{drawn}", class_=class_)
 
 

@@ -56,8 +56,8 @@ def _labelled(name: str, value: Child) -> Markup:
 
 
 def _nearest(row: Row) -> Child:
-    """The judgement that is broken or nearest to its bound."""
-    judgement = row.tightest
+    """The judgement that is broken, else that of the first bound."""
+    judgement = row.headline
     if judgement is None:
         return tag("span", "nothing measured", class_="quiet")
     return join(

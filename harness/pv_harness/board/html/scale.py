@@ -75,9 +75,12 @@ def scale_along(positions: Iterable[float]) -> Scale:
 
 
 def show_tick(value: float) -> str:
-    """A value as an axis prints it, at most seven characters or so."""
-    if value == 0:
-        return "0"
+    """A value as an axis prints it, at most seven characters or so; also one that has no place.
+
+    A curve that was recorded may end in an infinity, as a diverging loss does, or in NaN.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}" if value else "0"
     if not 1e-3 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
         short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa

@@ -6,6 +6,7 @@ rules.levels     bounds, inputs, levels
 rules.seeds      several seeds and the rule over them
 rules.subject    covered modules, entry points
 rules.planting   planted defects and controls
+rules.texts      texts that are still to be written
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from pv_harness.contracts.rules.planting import (
 )
 from pv_harness.contracts.rules.seeds import seed_rules_apply
 from pv_harness.contracts.rules.subject import covered_modules_exist, entry_points_exist
+from pv_harness.contracts.rules.texts import texts_are_written, title_is_written
 from pv_harness.documents.problem import Problem
+from pv_harness.wording import MAX_GUESSES, meant
 
 
 if TYPE_CHECKING:
@@ -50,8 +53,9 @@ _FILE_RULES = (
     falsifier_ids_are_unique,
     contract_ids_are_unique,
     dependencies_exist,
+    title_is_written,
 )
-_CLAIM_RULES = (
+CLAIM_RULES = (
     every_claim_has_a_check,
     covered_modules_exist,
     entry_points_exist,
@@ -68,6 +72,7 @@ _CLAIM_RULES = (
     defects_expect_a_bound_metric,
     counted_claims_have_defects,
     defects_differ,
+    texts_are_written,
 )
 
 
@@ -77,16 +82,18 @@ def apply_rules(drafts: Iterable[Draft], world: World) -> Iterator[Problem]:
         for file_rule in _FILE_RULES:
             yield from file_rule(draft, world)
         for claim in draft.claims:
-            for claim_rule in _CLAIM_RULES:
+            for claim_rule in CLAIM_RULES:
                 yield from claim_rule(claim, world)
     yield from checks_name_known_claims(world)
 
 
 def checks_name_known_claims(world: World) -> Iterator[Problem]:
     """PV031: a check bound to no claim judges nothing."""
+    unknown = 0
     for check in world.checks:
         if check.falsifier_id not in world.falsifier_ids and world.complete:
-            what = (
-                f"{check.qualname} is bound to {check.falsifier_id!r}; no contract declares it"
-            )
+            unknown += 1
+            identity = check.falsifier_id
+            what = f"{check.qualname} is bound to {identity!r}; no contract declares it"
+            what += meant(identity, world.falsifier_ids) if unknown <= MAX_GUESSES else ""
             yield Problem(check.path, check.line, 1, "PV031", what)

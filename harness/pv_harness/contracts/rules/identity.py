@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.rules.world import Place
-from pv_harness.documents.problem import Severity
-from pv_harness.wording import show
+from pv_harness.documents.problem import STANDARD_INPUT, Severity
+from pv_harness.wording import MAX_GUESSES, meant, show
 
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def id_is_the_file_stem(draft: Draft, _world: World) -> Iterator[Problem]:
     """PV020: a contract is found by its name."""
     document = draft.document
     stem = PurePosixPath(document.path).stem
+    if document.path == STANDARD_INPUT:
+        return
     if draft.contract_id not in (None, stem):
         what = f"id is {show(draft.contract_id)}; it should be the file's stem, {show(stem)}"
         yield document.problem("PV020", what, document.position(["id"]))
@@ -57,22 +59,29 @@ def dependencies_exist(draft: Draft, world: World) -> Iterator[Problem]:
     document = draft.document
     metadata = document.value.get("metadata")
     names = metadata.get("depends_on") if isinstance(metadata, dict) else None
+    unknown = 0
     for index, name in enumerate(names if isinstance(names, list) else ()):
         place = document.position(["metadata", "depends_on", index])
         if name == draft.contract_id:
             itself = f"depends_on names {show(name)}, the contract itself; remove it"
             yield document.problem("PV024", itself, place)
         elif isinstance(name, str) and name not in world.contract_ids and world.complete:
+            unknown += 1
             what = f"depends_on names {show(name)}; no contract of the project has that id"
+            what += meant(name, world.contract_ids) if unknown <= MAX_GUESSES else ""
             yield document.problem("PV024", what, place)
 
 
 def every_claim_has_a_check(claim: Claim, world: World) -> Iterator[Problem]:
     """PV032: without a check nothing can refute the claim."""
     identity = claim.falsifier.id
-    if all(check.falsifier_id != identity for check in world.checks):
-        what = f'UNBOUND: no test is marked @pytest.mark.falsifies("{identity}")'
-        yield claim.problem("PV032", what, "id", severity=Severity.WARNING)
+    if identity not in world.bound:
+        yield claim.problem("PV032", unbound(identity), "id", severity=Severity.WARNING)
+
+
+def unbound(identity: str) -> str:
+    """What PV032 says of a claim."""
+    return f'UNBOUND: no test is marked @pytest.mark.falsifies("{identity}")'
 
 
 def _called(place: Place, path: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Bound, Comparator, Level, LevelRule, show_value
 from pv_harness.judging.measurement import holds
-from pv_harness.wording import show
+from pv_harness.wording import meant, show
 
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def inputs_are_declared(claim: Claim, world: World) -> Iterator[Problem]:
     for index, name in enumerate(claim.falsifier.inputs):
         if name not in known:
             what = f"input {show(name)} is not declared in [tool.pv.inputs]; declared: {names}"
+            what += meant(name, known)
             yield claim.problem("PV042", what, "inputs", index)
 
 
@@ -63,6 +64,7 @@ def level_inputs_are_inputs(claim: Claim, _world: World) -> Iterator[Problem]:
                 what = (
                     f"level {level} asks for input {show(name)}; the falsifier's inputs lack it"
                 )
+                what += meant(name, claim.falsifier.inputs)
                 yield claim.problem("PV043", what, "levels", level, "inputs", index)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
 
 from pv_harness.fingerprint.sources import syntax_digest
 from pv_harness.fingerprint.syntax import (
@@ -14,20 +15,26 @@ from pv_harness.fingerprint.syntax import (
     parse,
 )
 from pv_harness.regular_file import read_regular, reason
-from pv_harness.wording import show
+from pv_harness.wording import HOLDS, meant, show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pv_harness.contracts.contract import Patch
+    from pv_harness.contracts.contract import Falsifier, Patch
     from pv_harness.contracts.rules.world import Claim, World
     from pv_harness.documents.problem import Problem
 
 _MAX_SIZE_BYTES = 4 << 20
 _MIN_DEFECTS = 2
+_LEAST_TELLING = 4
+"""A shorter text stands in any file by chance."""
+UNPLANTABLE = frozenset({"PV051", "PV052", "PV053", "PV054"})
+"""What is wrong with the file that a change goes into, not with the contract: it is VOID."""
 _LAYOUT = re.compile(r"#[^\n]*|\s+")
+_NO_MEANING = re.compile(r"#[^\n]*|[\s()\\]+")
+"""What may be layout: brackets that group, and ends of lines that are none."""
 
 
 def planted_names_are_unique(claim: Claim, _world: World) -> Iterator[Problem]:
@@ -43,17 +50,47 @@ def planted_names_are_unique(claim: Claim, _world: World) -> Iterator[Problem]:
 def planted_changes_apply(claim: Claim, world: World) -> Iterator[Problem]:
     """PV051 to PV054: file there, anchor in it once, the result different and compiling."""
     for kind, index, patch in _patches(claim):
-        text = _text_of(patch, world)
-        if isinstance(text, OSError):
-            what = f"{patch.id} changes {show(str(patch.file))}, which {reason(text)}"
-            yield claim.problem("PV051", what, kind, index, "file")
-            continue
-        count = _occurrences(text, patch.find)
-        if count != 1:
-            what = f"{patch.id}: {_anchor_message(text, patch, count)}"
-            yield claim.problem("PV052", what, kind, index, "find")
-            continue
-        yield from _judge_change(claim, kind, index, patch, text)
+        fault = _find_fault(patch, _text_of(patch, world), is_defect=kind == "defects")
+        if fault is not None:
+            what = f"{patch.id}{fault.what}" + (f"; {fault.cure}" if fault.cure else "")
+            yield claim.problem(fault.code, what, kind, index, fault.key)
+
+
+def find_unplantable(root: Path, falsifiers: Iterable[Falsifier]) -> dict[str, dict[str, str]]:
+    """Falsifier ID -> name of a change that can't be planted below `root` -> why.
+
+    These are the changes that `UNPLANTABLE` is about; falsifiers without any are left out.
+    """
+    texts: dict[Path, str] = {}
+    resolved: dict[Path, Path] = {}
+    found: dict[str, dict[str, str]] = {}
+    for falsifier in falsifiers:
+        for plant in falsifier.plants:
+            text = _read_text(plant.patch, root, texts, resolved)
+            fault = _find_fault(plant.patch, text, is_defect=plant in falsifier.defects)
+            if fault is not None:
+                why = fault.what.removeprefix(": ").strip()
+                found.setdefault(falsifier.id, {})[plant.id] = why
+    return found
+
+
+class _Fault(NamedTuple):
+    """Why a change can't be planted; `what` goes on where the change was named."""
+
+    code: str
+    key: str
+    what: str
+    cure: str = ""
+
+
+def _find_fault(patch: Patch, text: str | OSError, *, is_defect: bool) -> _Fault | None:
+    if isinstance(text, OSError):
+        what = f" changes {show(str(patch.file))}, which {reason(text)}"
+        return _Fault("PV051", "file", what)
+    count = count_anchor(text, patch.find)
+    if count != 1:
+        return _describe_anchor(text, patch, count)
+    return _judge_change(patch, text, is_defect=is_defect)
 
 
 def planted_changes_hit_the_subject(claim: Claim, world: World) -> Iterator[Problem]:
@@ -81,6 +118,7 @@ def defects_expect_a_bound_metric(claim: Claim, _world: World) -> Iterator[Probl
         if defect.expect not in metrics:
             known = ", ".join(metrics)
             what = f"{defect.id} expects {show(defect.expect)} to break; bounds has {known}"
+            what += meant(defect.expect, metrics)
             yield claim.problem("PV055", what, "defects", index, "expect")
 
 
@@ -92,14 +130,55 @@ def counted_claims_have_defects(claim: Claim, _world: World) -> Iterator[Problem
         yield claim.problem("PV056", what, "defects")
 
 
-def defects_differ(claim: Claim, _world: World) -> Iterator[Problem]:
-    """PV057: one change under two names is one defect."""
+def defects_differ(claim: Claim, world: World) -> Iterator[Problem]:
+    """PV057: one change under two names is one defect, however it is laid out."""
     first: dict[str, str] = {}
+    defects: dict[tuple[Path, int, str], list[Patch]] = {}
     for kind, index, patch in _patches(claim):
-        if patch.digest in first:
-            what = f"{patch.id} makes the same change as {first[patch.digest]}"
+        same, shape = first.get(patch.digest), _shape_of(patch, world)
+        if same is None and shape is not None:
+            alike = (d for d in defects.get(shape, ()) if _is_one_change(d, patch, world))
+            same = next((defect.id for defect in alike), None)
+        if same is not None:
+            what = f"{patch.id} makes the same change as {same}"
             yield claim.problem("PV057", what, kind, index)
         first.setdefault(patch.digest, patch.id)
+        # Two controls may well differ in layout alone: it is what they are there to permit.
+        if kind == "defects" and shape is not None:
+            defects.setdefault(shape, []).append(patch)
+
+
+def _shape_of(patch: Patch, world: World) -> tuple[Path, int, str] | None:
+    """What changes have in common that only layout tells apart; None where that can't be told.
+
+    File, the first line that differs, and all that do, without comments, white space, brackets.
+    """
+    text = _text_of(patch, world)
+    if patch.file.suffix != ".py" or isinstance(text, OSError) or text.count(patch.find) != 1:
+        return None
+    before, after = text.splitlines(), text.replace(patch.find, patch.replace).splitlines()
+    start = _count_equal(before, after)
+    end = _count_equal(reversed(before[start:]), reversed(after[start:]))
+    changed = "\n".join(after[start : len(after) - end])
+    return (world.project.root / patch.file).resolve(), start, _NO_MEANING.sub("", changed)
+
+
+def _count_equal(left: Iterable[str], right: Iterable[str]) -> int:
+    pairs = zip(left, right, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _is_one_change(one: Patch, other: Patch, world: World) -> bool:
+    texts = _text_of(one, world), _text_of(other, world)
+    changed = [
+        text.replace(patch.find, patch.replace)
+        for text, patch in zip(texts, (one, other), strict=True)
+        if isinstance(text, str)
+    ]
+    try:
+        return len({syntax_digest(parse(text)) for text in changed}) == 1
+    except SYNTAX_ERRORS:
+        return False  # has its own problem
 
 
 def _patches(claim: Claim) -> Iterator[tuple[str, int, Patch]]:
@@ -113,8 +192,8 @@ def _off_subject(
     claim: Claim, patch: Patch, subject: frozenset[Path] | None, world: World
 ) -> str:
     """Why a change there shows nothing about the claim; empty if it can."""
-    path = (world.project.root / patch.file).resolve()
-    if any(path.is_relative_to(folder.resolve()) for folder in world.project.checks):
+    path = _resolve(world.project.root / patch.file, world)
+    if any(path.is_relative_to(_resolve(folder, world)) for folder in world.project.checks):
         return "is a file of the checks; plant the change in what they judge"
     if subject is None or path in subject:
         return ""
@@ -137,15 +216,31 @@ def _subject_of(claim: Claim, world: World) -> frozenset[Path] | None:
     return world.subjects[covers]
 
 
+def _resolve(path: Path, world: World) -> Path:
+    """The path without links. To ask the file system is slow, and every plant asks twice."""
+    return _resolve_known(path, world.resolved)
+
+
+def _resolve_known(path: Path, resolved: dict[Path, Path]) -> Path:
+    if path not in resolved:
+        resolved[path] = path.resolve()
+    return resolved[path]
+
+
 def _text_of(patch: Patch, world: World) -> str | OSError:
     """The text of the file that a patch changes, or why it can't be had."""
-    root = world.project.root
+    return _read_text(patch, world.project.root, world.texts, world.resolved)
+
+
+def _read_text(
+    patch: Patch, root: Path, texts: dict[Path, str], resolved: dict[Path, Path]
+) -> str | OSError:
     try:
-        path = (root / patch.file).resolve()
-        if patch.file.is_absolute() or not path.is_relative_to(root.resolve()):
+        path = _resolve_known(root / patch.file, resolved)
+        if patch.file.is_absolute() or not path.is_relative_to(_resolve_known(root, resolved)):
             return OSError(0, "lies outside the project")
-        if path not in world.texts:
-            world.texts[path] = read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")
+        if path not in texts:
+            texts[path] = read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         return OSError(0, "is not UTF-8 text")
     except ValueError:
@@ -154,30 +249,26 @@ def _text_of(patch: Patch, world: World) -> str | OSError:
         return OSError(0, "does not exist")
     except OSError as error:
         return OSError(0, f"can't be read: {reason(error)}")
-    return world.texts[path]
+    return texts[path]
 
 
-def _judge_change(
-    claim: Claim, kind: str, index: int, patch: Patch, text: str
-) -> Iterator[Problem]:
+def _judge_change(patch: Patch, text: str, *, is_defect: bool) -> _Fault | None:
     changed = text.replace(patch.find, patch.replace)
-    is_python = patch.file.suffix == ".py"
     if changed == text:
-        what = f"{patch.id} changes nothing: find and replace are the same text"
-        yield claim.problem("PV053", what, kind, index, "replace")
-        return
-    if not is_python:
-        return
+        what = " changes nothing: find and replace are the same text"
+        return _Fault("PV053", "replace", what)
+    if patch.file.suffix != ".py":
+        return None
     try:
         compile_source(changed, str(patch.file))
     except SYNTAX_ERRORS as error:
         line, _, message = describe_syntax_error(error)
-        what = f"{patch.id}: {patch.file} no longer compiles: {message} (line {line})"
-        yield claim.problem("PV054", what, kind, index, "replace")
-        return
-    if kind == "defects" and _is_layout_only(text, changed, patch):
-        what = f"{patch.id} changes only comments or layout, which no check can notice"
-        yield claim.problem("PV053", what, kind, index, "replace")
+        what = f": {patch.file} no longer compiles: {message} (line {line})"
+        return _Fault("PV054", "replace", what)
+    if is_defect and _is_layout_only(text, changed, patch):
+        what = " changes only comments or layout, which no check can notice"
+        return _Fault("PV053", "replace", what)
+    return None
 
 
 def _is_layout_only(text: str, changed: str, patch: Patch) -> bool:
@@ -187,7 +278,7 @@ def _is_layout_only(text: str, changed: str, patch: Patch) -> bool:
     return syntax_digest(parse(text)) == syntax_digest(parse(changed))
 
 
-def _occurrences(text: str, anchor: str) -> int:
+def count_anchor(text: str, anchor: str) -> int:
     """How often the anchor stands in the text, overlaps included: either could be meant."""
     count, start = 0, text.find(anchor)
     while start >= 0:
@@ -195,12 +286,17 @@ def _occurrences(text: str, anchor: str) -> int:
     return count
 
 
-def _anchor_message(text: str, patch: Patch, count: int) -> str:
+def _describe_anchor(text: str, patch: Patch, count: int) -> _Fault:
     if count:
-        return f"the text to find stands {count} times in {patch.file}; it should stand once"
+        what = f": the text to find stands {count} times in {patch.file}; it should stand once"
+        return _Fault("PV052", "find", what)
+    if len(patch.replace.strip()) >= _LEAST_TELLING and count_anchor(text, patch.replace) == 1:
+        what = f": {patch.file}{HOLDS}{patch.id} would plant: {show(patch.replace)}"
+        return _Fault("PV052", "find", what, "take it out of there")
     wanted = next((line.strip() for line in patch.find.splitlines() if line.strip()), "")
     lines = {line.strip(): number for number, line in enumerate(text.splitlines(), 1)}
     close = difflib.get_close_matches(wanted, lines, n=1)
     nearest = f"; nearest is line {lines[close[0]]}: {show(close[0])}" if close else ""
     cure = "copy it as the file has it now, or take the change out of the contract"
-    return f"the text to find does not stand in {patch.file}{nearest}; {cure}"
+    what = f": the text to find does not stand in {patch.file}{nearest}"
+    return _Fault("PV052", "find", what, cure)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pv_harness.documents.problem import Severity
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
+from pv_harness.wording import meant
 
 
 if TYPE_CHECKING:
@@ -15,10 +17,20 @@ if TYPE_CHECKING:
     from pv_harness.documents.problem import Problem
 
 
+TO_DO: Final = "TODO"
+"""What `pv migrate` puts for a module that only a person can name."""
+
+
 def covered_modules_exist(claim: Claim, world: World) -> Iterator[Problem]:
-    """PV035: what a claim covers has a source file, or nothing could make it stale."""
+    """PV035: what a claim covers has a source file, or nothing could make it stale.
+
+    PV093: a claim that counts nowhere may still say that its subject is to be named.
+    """
     for index, name in enumerate(claim.falsifier.covers):
-        if world.tree.find_module(name) is None:
+        if name == TO_DO and not claim.falsifier.counted:
+            what = f"covers {TO_DO}: the modules that the claim is about are still to be named"
+            yield claim.problem("PV093", what, "covers", index, severity=Severity.WARNING)
+        elif world.tree.find_module(name) is None:
             what = f"covers {name!r}; no such module below {_roots(world)}"
             yield claim.problem("PV035", what, "covers", index)
 
@@ -42,7 +54,7 @@ def _unwatchable(function: str, path: Path, world: World) -> str:
     """Why calls of a function can't be seen; empty if they can."""
     functions = _functions(path, world)
     if function not in functions:
-        return f"has no top-level function {function!r}"
+        return f"has no top-level function {function!r}{meant(function, functions)}"
     if functions[function]:
         # The name then holds what the decorator returned: a closure, whose code can't be
         # swapped, or no function at all.

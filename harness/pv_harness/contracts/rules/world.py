@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Falsifier
-    from pv_harness.documents.loading import Document
+    from pv_harness.documents.document import Document
     from pv_harness.project import Project
 
 
@@ -85,8 +85,10 @@ class World:
     Attributes:
         contract_ids: every contract ID of the project, with the place that counts as first.
         falsifier_ids: the same for falsifiers.
+        bound: IDs of the falsifiers that have a check.
         complete: False where a file could not be read, so that an absent ID proves nothing.
         texts: files already read, by path.
+        resolved: paths already asked about -> the same without links.
         functions: top-level functions of a module, and whether each has a decorator.
         subjects: covered modules -> the files of their import closure, links resolved.
     """
@@ -97,18 +99,26 @@ class World:
     checks: tuple[Check, ...]
     complete: bool
     tree: SourceTree
+    bound: frozenset[str] = frozenset()
     texts: dict[Path, str] = field(default_factory=dict)
+    resolved: dict[Path, Path] = field(default_factory=dict)
     functions: dict[Path, Mapping[str, bool]] = field(default_factory=dict)
     subjects: dict[tuple[str, ...], frozenset[Path]] = field(default_factory=dict)
 
 
 def survey(
-    project: Project, drafts: Iterable[Draft], checks: tuple[Check, ...], *, complete: bool
+    project: Project,
+    drafts: Iterable[Draft],
+    checks: tuple[Check, ...],
+    *,
+    complete: bool,
+    known: Iterable[tuple[str, str, Iterable[str]]] = (),
 ) -> World:
     """The world of these files; of two places with one name, the earlier file has the first.
 
     Pass files that are not judged before those that are, so that a collision with them is
-    reported where somebody is looking.
+    reported where somebody is looking. `known` are files without their text, path, contract ID
+    and falsifier IDs; their names have to differ from all others, so that no place is needed.
     """
     contracts: dict[str, Place] = {}
     falsifiers: dict[str, Place] = {}
@@ -120,5 +130,9 @@ def survey(
         for index, identity in draft.falsifier_ids():
             keys = ("falsifiers", index, "id")
             falsifiers.setdefault(identity, Place(document.path, *document.position(keys)))
+    for path, contract_id, identities in known:
+        contracts[contract_id] = Place(path, 1, 1)
+        falsifiers.update(dict.fromkeys(identities, Place(path, 1, 1)))
     tree = SourceTree(project.root, project.source_roots)
-    return World(project, contracts, falsifiers, checks, complete, tree)
+    bound = frozenset(check.falsifier_id for check in checks)
+    return World(project, contracts, falsifiers, checks, complete, tree, bound)

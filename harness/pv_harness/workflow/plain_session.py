@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 
 from pv_harness.board.terminal import render_scoreboard
 from pv_harness.measuring.child import Measured
+from pv_harness.measuring.collecting import collect_records, static_manifests
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.record import read_records
-from pv_harness.measuring.runner import (
-    Workbench,
-    collect_records,
-    needed_inputs,
-    static_manifests,
-)
+from pv_harness.measuring.workbench import Workbench, needed_inputs
 from pv_harness.project import find_root, load_project
 from pv_harness.workflow.declared import read_board, read_declared
 

@@ -1,0 +1,77 @@
+"""One YAML or JSON file as plain data, with the place of everything in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pv_harness.documents.problem import Problem, Severity
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a node stands, and where its children and keys do; lines and columns from 1."""
+
+    line: int
+    column: int
+    children: dict[str | int, Mark] | None = None
+    keys: dict[str, tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file as plain data: dict, list, str, int, float, bool and None.
+
+    Attributes:
+        path: the file's name as problems print it.
+        value: the data; None where `readable` is False.
+        readable: False when no data could be had at all.
+        problems: what is wrong with the file as YAML, sorted by place. Data that is there in
+            spite of problems is a draft: a key given twice has its first value, an alias None.
+    """
+
+    path: str
+    value: Any
+    mark: Mark
+    readable: bool = True
+    problems: tuple[Problem, ...] = ()
+
+    def position(self, keys: Sequence[str | int]) -> tuple[int, int]:
+        """Line and column of a node, or of the nearest node around it that exists."""
+        mark = self.mark
+        for key in keys:
+            child = (mark.children or {}).get(key)
+            if child is None:
+                break
+            mark = child
+        return mark.line, mark.column
+
+    def key_position(self, keys: Sequence[str | int]) -> tuple[int, int]:
+        """Line and column of a mapping's key, given the way to its value.
+
+        For an item of a list it is the position of the item.
+        """
+        mark = self.mark
+        for key in keys[:-1]:
+            child = (mark.children or {}).get(key)
+            if child is None:
+                return mark.line, mark.column
+            mark = child
+        last = keys[-1] if keys else None
+        if isinstance(last, str) and mark.keys and last in mark.keys:
+            return mark.keys[last]
+        return self.position(keys)
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        position: tuple[int, int],
+        severity: Severity = Severity.ERROR,
+    ) -> Problem:
+        """A problem of this file."""
+        return Problem(self.path, *position, code, message, severity)

@@ -1,0 +1,42 @@
+"""Whether git would take up a file, for what must never be in a repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def would_be_committed(file: Path) -> bool:
+    """True if a file, there or not yet, lies in a git work tree and nothing there ignores it.
+
+    False where git can't be started or knows of no work tree: then nothing takes it up.
+    """
+    folder = file.parent.resolve()
+    while not folder.is_dir():
+        folder = folder.parent
+    target = file.parent.resolve() / file.name
+    inside = _git(folder, "rev-parse", "--is-inside-work-tree")
+    if inside is None or inside.stdout != b"true\n":
+        return False
+    ignored = _git(folder, "check-ignore", "--quiet", "--", str(target))
+    # 0: ignored; 1: not; more: git's own trouble, to which no secret should be trusted.
+    return ignored is None or ignored.returncode != 0
+
+
+def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes] | None:
+    """A git command that has ended; None where git can't be started."""
+    environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        return subprocess.run(  # noqa: S603 - no shell
+            ["git", "-C", str(folder), *words],  # noqa: S607 - the git on PATH
+            capture_output=True,
+            check=False,
+            env=environment,
+        )
+    except OSError:
+        return None

@@ -1,0 +1,137 @@
+"""Plain files that have not changed since they were read are not read again.
+
+What a file was found to be holds as long as the file, and everything that all of them rest on:
+checks, sources, settings, and pv itself. Files are known again as `kept_answers` knows them.
+Names that collide are no part of it: those are compared anew each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from pv_harness.contracts.plain_files import Counted, PlainFile
+from pv_harness.documents.problem import Problem, Severity
+from pv_harness.user_cache import recall, remember
+from pv_harness.workflow.kept_answers import Ground, is_settled, stamp_ground
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pv_harness.contracts.file_search import FoundFile
+    from pv_harness.contracts.plain_files import PlainReading
+    from pv_harness.contracts.rules.world import World
+
+_KIND = "files"
+
+Key = tuple[int, ...]
+
+
+def keep_files(
+    reading: PlainReading,
+    caches: Path,
+    ground: Callable[[Iterable[str]], Ground],
+    started_ns: int,
+) -> PlainReading:
+    """A reading that asks `reading` only for files that are new or have changed.
+
+    Args:
+        reading: reads the others.
+        caches: this user's cache folder.
+        ground: from the files that defects are planted in to all that every file rests on.
+        started_ns: when the first file was looked at, or earlier.
+    """
+
+    def read(files: Sequence[FoundFile], world: World) -> dict[str, PlainFile]:
+        root = world.project.root
+        place = _place(caches, root)
+        # What a file elsewhere is called depends on the command line.
+        ours = [file.real for file in files if file.real.startswith(f"{root}/")]
+        keys = {real: _key_of(real) for real in ours}
+        kept = _recall(place, keys, ground)
+        rest = [file for file in files if file.real not in kept]
+        found = {**kept, **reading(rest, world)}
+        if rest:
+            _remember(place, keys, found, ground, started_ns)
+        return found
+
+    return read
+
+
+def _recall(
+    place: Path, keys: Mapping[str, Key | None], ground: Callable[[Iterable[str]], Ground]
+) -> dict[str, PlainFile]:
+    entry = recall(place)
+    try:
+        if stamp_ground(ground(entry["planted"])).digest != entry["stamp"]:
+            return {}
+        rows = ((real, tuple(key), row) for real, key, row in entry["files"])
+        return {real: _file_of(row) for real, key, row in rows if keys.get(real) == key}
+    except (KeyError, TypeError, ValueError, OSError):
+        return {}
+
+
+def _remember(
+    place: Path,
+    keys: Mapping[str, Key | None],
+    found: Mapping[str, PlainFile],
+    ground: Callable[[Iterable[str]], Ground],
+    started_ns: int,
+) -> None:
+    planted = sorted({name for file in found.values() for name in file.planted})
+    stamp = stamp_ground(ground(planted))
+    if not is_settled(stamp.newest_ns, started_ns):
+        return
+    rows = [
+        (real, key, _row_of(file))
+        for real, file in found.items()
+        if (key := keys.get(real)) and is_settled(max(key[-2:]), started_ns)
+    ]
+    remember(place, {"planted": planted, "stamp": stamp.digest, "files": rows})
+
+
+def _place(caches: Path, root: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    return caches / f"{_KIND}-{name}.json"
+
+
+def _key_of(path: str) -> Key | None:
+    """By what a file is known again; the last two are the times of its last changes."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - a Path for each file would show
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        return None
+    return (
+        facts.st_mode,
+        facts.st_dev,
+        facts.st_ino,
+        facts.st_size,
+        facts.st_mtime_ns,
+        facts.st_ctime_ns,
+    )
+
+
+def _row_of(file: PlainFile) -> list[Any]:
+    problems = [(p.line, p.column, p.code, p.message) for p in file.problems]
+    return [*file[:-1], problems]
+
+
+def _file_of(row: Sequence[Any]) -> PlainFile:
+    path, contract_id, claims, depends_on, planted, problems = row
+    return PlainFile(
+        path,
+        contract_id,
+        tuple(Counted(*claim) for claim in claims),
+        tuple(depends_on),
+        tuple(planted),
+        tuple(
+            Problem(path, line, column, code, message, Severity.WARNING)
+            for line, column, code, message in problems
+        ),
+    )

@@ -1,0 +1,31 @@
+"""docs/foreign.md says what is understood, and which findings there are."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pv_harness.contracts.foreign.tables import FALSIFIER_KEYS
+from pv_harness.contracts.rule_codes import RULE_CODES
+
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "foreign.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "foreign.py"), "--check"], check=False
+    )
+    assert done.returncode == 0, "run: python docs/foreign.py"
+
+
+def test_every_finding_on_foreign_files_is_listed() -> None:
+    listed = re.findall(r"^\| (PV\d{3}) \|", TEXT, re.MULTILINE)
+    assert listed == ["PV014", *(code for code in RULE_CODES if "PV080" <= code <= "PV092")]
+
+
+def test_every_key_of_falsifiers_is_named() -> None:
+    assert [key for key in FALSIFIER_KEYS if f"`{key}`" not in TEXT] == []
