@@ -161,6 +161,7 @@ def test_an_invalid_contract_stops_everything_and_nothing_is_written(
     [
         (("explain", "FALSIFY-TOY-002"), "did you mean FALSIFY-TOY-001"),
         (("run", "nothing"), "neither a falsifier nor a contract"),
+        (("run", "FALSIFY-NO*"), "'FALSIFY-NO*' matches neither a falsifier nor a contract"),
         (("validate", "nowhere"), "nowhere"),
         (("scoreboard", "--root", "nowhere"), "no such folder"),
     ],

@@ -100,10 +100,10 @@ def render(
             return render_markdown(board, now_s=now_s)
         case "html":
             from pv_harness.board.html.page import render_html
-            from pv_harness.workflow.reports import read_check_sources
+            from pv_harness.workflow.reports import page_title, read_check_sources
 
-            sources = read_check_sources(root, board)
-            return render_html(board, now_s=now_s, sources=sources, since=since)
+            sources, title = read_check_sources(root, board), page_title(root)
+            return render_html(board, now_s=now_s, sources=sources, since=since, title=title)
         case "badge":
             from pv_harness.board.badge import render_badge
 

@@ -63,4 +63,6 @@ def _unknown(contracts: Sequence[Contract], name: str) -> str:
     known = [c.id for c in contracts] + [f.id for c in contracts for f in c.falsifiers]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else "; `pv scoreboard` lists them"
+    if set(name) & set("*?["):
+        return f"{name!r} matches neither a falsifier nor a contract; `pv list` shows them"
     return f"{name!r} is neither a falsifier nor a contract{hint}"

@@ -16,6 +16,7 @@ from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.record import read_records
 from pv_harness.measuring.workbench import Workbench, needed_inputs
 from pv_harness.project import find_root, load_project
+from pv_harness.wording import counted
 from pv_harness.workflow.declared import read_board, read_declared
 
 
@@ -58,5 +59,6 @@ def render_own_scoreboard(plan: Plan, width: int) -> str:
     before = static_manifests(bench, falsifiers, tree)
     runs = collect_records(bench, falsifiers, measured, tree, before)
     board = read_board(declared, runs)
-    note = f"\n{len(runs)} falsifiers measured by this session, not stored; `pv run` stores"
+    measured_now = counted(len(runs), "falsifier")
+    note = f"\n{measured_now} measured by this session, not stored; `pv run` stores"
     return render_scoreboard(board, width=width, now_s=time.time()) + note

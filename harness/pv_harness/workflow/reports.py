@@ -10,6 +10,7 @@ from pv_harness.board.html.page import render_html
 from pv_harness.board.json_document import render_json
 from pv_harness.board.markdown import render_markdown
 from pv_harness.errors import InfrastructureError
+from pv_harness.project import read_configuration
 from pv_harness.regular_file import read_regular
 from pv_harness.workflow.places import find_lines
 
@@ -37,10 +38,17 @@ def write_reports(project: Project, board: Scoreboard, now_s: float) -> None:
     documents = (
         render_markdown(board, now_s=now_s),
         render_json(board, now_s=now_s, lines=lines),
-        render_html(board, now_s=now_s, sources=sources),
+        render_html(board, now_s=now_s, sources=sources, title=page_title(project.root)),
     )
     for name, text in zip(REPORTS, documents, strict=True):
         write_document(project.reports / name, text)
+
+
+def page_title(root: Path) -> str:
+    """What the page of the project at `root` is called: by the name in its pyproject.toml."""
+    table = read_configuration(root).get("project")
+    name = table.get("name") if isinstance(table, dict) else None
+    return f"Scoreboard of {name}" if isinstance(name, str) and name else "Scoreboard"
 
 
 def write_document(path: Path, text: str) -> None:

@@ -162,6 +162,7 @@ def test_any_number_can_stand_in_a_history(
         (Comparator.LE, 2.0, 1.5, "margin 0.5 (25%)"),
         (Comparator.GE, 2.0, 1.5, "out by 0.5 (25%)"),
         (Comparator.LE, 0, -3, "margin 3"),
+        (Comparator.LE, 1e-6, 1.0, "out by 1"),
         (Comparator.LT, 2.0, 2.0, "out by nothing: the bound itself is outside"),
         (Comparator.LE, 2.0, 2.0, "margin 0"),
         (Comparator.EQ, 2, 2, None),

@@ -125,3 +125,31 @@ def test_the_pieces_of_a_curve_are_few_points(values: list[float], most: int) ->
     assert len(points) <= most
     assert points == sorted(points)
     assert all(math.isfinite(value) for point in points for value in point)
+
+
+@pytest.mark.parametrize(
+    ("hours", "labels"),
+    [
+        ((0, 3), {"2027-01-15 08:00", "2027-01-15 11:00"}),
+        ((0, 48), {"2027-01-15", "2027-01-17"}),
+    ],
+)
+def test_runs_of_one_day_are_told_apart_by_the_time(
+    board: Scoreboard, hours: tuple[float, ...], labels: set[str]
+) -> None:
+    row = next(row for row in board.rows if row.runs and row.falsifier.bounds)
+    metric = row.falsifier.bounds[0].metric
+    runs = tuple(
+        replace(
+            row.runs[0],
+            record=replace(
+                row.runs[0].record,
+                measurements=(Measurement(metric, 1.0 + hour),),
+                finished_s=1_800_000_000.0 + 3600 * hour,
+            ),
+        )
+        for hour in hours
+    )
+    drawn = join(history.plots(replace(row, runs=runs))).html
+    shown = set(findall(r">(2027-[^<]*)</text>", drawn))
+    assert shown == labels

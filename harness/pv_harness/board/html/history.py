@@ -191,10 +191,13 @@ def _describe(history: History) -> str:
 
 
 def _dates(runs: Sequence[RunRecord]) -> tuple[tuple[float, str], ...]:
-    """The days of the first run, of the last, and of one between if there is room."""
+    """When the first run was, the last, and one between if there is room: days, or hours."""
     last = len(runs) - 1
     chosen = sorted({0, last} | ({last // 2} if last > 3 else set()))
-    return tuple((float(i), moment.show_day(runs[i].finished_s)) for i in chosen)
+    days = [moment.show_day(runs[i].finished_s) for i in chosen]
+    if len(set(days)) < len(days):
+        days = [moment.show_moment(runs[i].finished_s).removesuffix(" UTC") for i in chosen]
+    return tuple(zip(map(float, chosen), days, strict=True))
 
 
 def _numbers(history: History) -> Markup:

@@ -17,6 +17,9 @@ _WIDTH, _HEIGHT = 120, 10
 _UPPER = frozenset({Comparator.LE, Comparator.LT})
 _EQUAL = frozenset({Comparator.EQ, Comparator.NE})
 
+_TELLING = 100.0
+"""Up to so many times the bound, a distance is told as a share of it."""
+
 
 def numbers(judgement: Judgement) -> Markup:
     """`loss 2.31 ≤ 2.5 nats`, the value emphasised."""
@@ -37,7 +40,9 @@ def margin_text(judgement: Judgement) -> str | None:
     if margin is None or not math.isfinite(margin):
         return None
     threshold = abs(float(judgement.bound.threshold))
-    share = f" ({abs(margin) / threshold:.0%})" if 1e-300 < threshold < 1e300 else ""
+    # Of a bound near zero a share says nothing, in many digits.
+    telling = 1e-300 < threshold < 1e300 and abs(margin) < _TELLING * threshold
+    share = f" ({abs(margin) / threshold:.0%})" if telling else ""
     if margin == 0:
         return "margin 0" if judgement.holds else "out by nothing: the bound itself is outside"
     return f"{'margin' if margin > 0 else 'out by'} {abs(margin):.3g}{share}"
