@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from pv_harness.fingerprint.sources import HARNESS_PACKAGE
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Falsifier
@@ -37,8 +37,11 @@ class EntryKind(Enum):
     """Configuration that decides how checks run: pytest's, and what makes an input."""
 
 
+_AT_EVERY_START = ("sitecustomize", "usercustomize")
+"""What Python imports by itself, wherever it finds it. Source: the module `site`."""
 _PYTEST = "pytest"
 _INPUT = "input "
+_UNASKED = "never asked for"
 _ABSENT_NAME = "modules"
 _CLAIM_PARTS = (
     "rule, prediction, if_fails, bounds, levels, covers, inputs, seeds, requires or counted"
@@ -57,7 +60,8 @@ class Entry:
         bytes_digest: of the file, so that an untouched file needs no parsing; else None.
         definitions: of a Python source, a line for each top-level definition, short digest and
             name, so that a change can be named; of what is absent, a line for each place as
-            `SourceTree.absent_modules` names it. No part of the fingerprint.
+            `SourceTree.absent_modules` names it; of an input, that nothing read it; of a
+            setting, a line for each part. No part of the fingerprint.
     """
 
     kind: EntryKind
@@ -152,7 +156,7 @@ def build_manifest(
         name = tree.name_of(path)
         digests = (source.syntax_digest, source.bytes_digest)
         entries.append(Entry(EntryKind.SOURCE, name, *digests, source.definitions))
-    absent = "\n".join(tree.absent_modules(files, falsifier.covers))
+    absent = "\n".join(tree.absent_modules(files, (*falsifier.covers, *_AT_EVERY_START)))
     entries.append(Entry(EntryKind.ABSENT, _ABSENT_NAME, "", None, absent))
     entries += _settings(falsifier, checks, tree)
     for name, parts in sorted((inputs or {}).items()):
@@ -284,6 +288,31 @@ def input_digests(manifest: Manifest) -> dict[str, dict[str, str]]:
     return found
 
 
+def mark_unasked(manifest: Manifest, names: Container[str]) -> Manifest:
+    """The manifest with a note at these inputs that nothing read them when the checks ran."""
+    return Manifest(
+        tuple(
+            replace(entry, definitions=_UNASKED)
+            if entry.kind is EntryKind.INPUT and _input_of(entry) in names
+            else entry
+            for entry in manifest.entries
+        )
+    )
+
+
+def _input_of(entry: Entry) -> str:
+    return entry.name.partition("=")[0].partition(".")[0]
+
+
+def unasked_inputs(manifest: Manifest) -> frozenset[str]:
+    """The inputs that are declared and that nothing read when the checks ran."""
+    return frozenset(
+        _input_of(entry)
+        for entry in manifest.entries
+        if entry.kind is EntryKind.INPUT and entry.definitions == _UNASKED
+    )
+
+
 def _change_of(
     entry: Entry,
     falsifier: Falsifier,
@@ -311,10 +340,16 @@ def _change_of(
 def _settings(
     falsifier: Falsifier, checks: Sequence[Check], tree: SourceTree
 ) -> Iterator[Entry]:
-    folders = {tree.path_of(check.path).parent for check in checks}
-    yield _setting(_PYTEST, {pair for folder in folders for pair in tree.pytest_tables(folder)})
+    # Of thousands of manifests most have the same: their digests are reckoned once.
+    folders = frozenset(tree.path_of(check.path).parent for check in checks)
+    if folders not in tree.settings:
+        tables = {pair for folder in folders for pair in tree.pytest_tables(folder)}
+        tree.settings[folders] = _setting(_PYTEST, tables)
+    yield tree.settings[folders]
     for name in sorted(set(falsifier.inputs)):
-        yield _setting(f"{_INPUT}{name}", set(tree.input_makers(name)))
+        if name not in tree.settings:
+            tree.settings[name] = _setting(f"{_INPUT}{name}", tree.input_makers(name))
+        yield tree.settings[name]
 
 
 def _setting(name: str, parts: Iterable[tuple[str, str]]) -> Entry:
@@ -397,7 +432,8 @@ def _source_files(
     check_files = {tree.path_of(check.path) for check in checks}
     conftests = {c for path in check_files for c in tree.conftests(path.parent)}
     seen = filter(counts, map(_straight, observed))
-    files = set(tree.closure([*covered, *check_files, *conftests, *seen]))
+    started = filter(None, map(tree.find_imported, _AT_EVERY_START))
+    files = set(tree.closure([*covered, *check_files, *conftests, *started, *seen]))
     files |= {native for folder in _folders(files) for native in tree.native_files(folder)}
     return sorted(filter(counts, files))
 

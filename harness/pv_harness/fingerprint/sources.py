@@ -22,7 +22,9 @@ from pv_harness.regular_file import is_regular, read_regular
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+    from pv_harness.fingerprint.manifest import Entry
 
 NATIVE_SUFFIXES = frozenset(
     {".c", ".cc", ".cpp", ".cu", ".cuh", ".cxx", ".h", ".hpp", ".pxd", ".pyx"}
@@ -87,8 +89,9 @@ class SourceTree:
         self._digests_now: dict[str, str | None] = {}
         self._conftests: dict[Path, tuple[Path, ...]] = {}
         self._around: dict[str, frozenset[str] | None] = {}
+        self.settings: dict[Hashable, Entry] = {}
+        """What `manifest` has made of the configuration."""
         self._pytest_tables: dict[Path, tuple[tuple[str, str], ...]] = {}
-        self._input_makers: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def path_of(self, name: str) -> Path:
         """The file that a manifest names, relative to the root or absolute."""
@@ -268,16 +271,14 @@ class SourceTree:
 
     def input_makers(self, name: str) -> tuple[tuple[str, str], ...]:
         """What makes an input, each with its digest: the command, and files that it names."""
-        if name not in self._input_makers:
-            words = input_command(self.root, name)
-            files = [w for w in words if not {"\0", ".."} & {*w, *w.split("/")}]
-            found = [
-                (word, digest)
-                for word in dict.fromkeys(files)
-                if not word.startswith("/") and (digest := self.digest_now(word)) is not None
-            ]
-            self._input_makers[name] = (("its command", digest_of(words)), *found)
-        return self._input_makers[name]
+        words = input_command(self.root, name)
+        files = [w for w in words if not {"\0", ".."} & {*w, *w.split("/")}]
+        found = [
+            (word, digest)
+            for word in dict.fromkeys(files)
+            if not word.startswith("/") and (digest := self.digest_now(word)) is not None
+        ]
+        return (("its command", digest_of(words)), *found)
 
     def around(self, name: str) -> frozenset[str] | None:
         """What a file brings along by where it lies: packages above it, native code beside it.

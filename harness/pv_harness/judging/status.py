@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from pv_harness.contracts.contract import Defect
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.exit_code import ExitCode
-from pv_harness.fingerprint.manifest import input_digests
+from pv_harness.fingerprint.manifest import input_digests, unasked_inputs
 from pv_harness.judging.measurement import find_unanswering, judge
 from pv_harness.judging.reason import tell_reason
 
@@ -211,8 +211,12 @@ def level_conditions(
         used = "cuda" if record.cuda_peak_bytes > 0 else "cpu"
         cure = f"pv run {falsifier.id} on a machine with {rule.device}"
         yield Condition(f"ran on {used}, asked {rule.device}", used == rule.device, cure)
-    held = input_digests(record.manifest)
+    held, unasked = input_digests(record.manifest), unasked_inputs(record.manifest)
     for name in rule.inputs:
+        if name in unasked:
+            text = f"input {name} was asked for by no check"
+            yield Condition(text, holds=False, cure=f'read it in the check: inputs("{name}")')
+            continue
         yield Condition(
             f"input {name} present, by digest", bool(held.get(name)), f"pv run {falsifier.id}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import RunRecord, Verdict
-from pv_harness.fingerprint.manifest import build_manifest, find_changes
+from pv_harness.fingerprint.manifest import build_manifest, find_changes, mark_unasked
 from pv_harness.measuring.environment import describe_environment, find_devices
 from pv_harness.measuring.plan import blocked_by
 from pv_harness.measuring.uncovered import uncovered_files
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pv_harness.fingerprint.manifest import Manifest
     from pv_harness.fingerprint.sources import SourceTree
     from pv_harness.measuring.child import Measured
+    from pv_harness.measuring.record import CheckRecord
     from pv_harness.measuring.workbench import Workbench
 
 
@@ -88,7 +89,10 @@ def _covered(bench: Workbench, falsifier: Falsifier, root: Path) -> tuple[Path, 
 
 
 def _manifest(
-    bench: Workbench, falsifier: Falsifier, tree: SourceTree, observed: Iterable[Path]
+    bench: Workbench,
+    falsifier: Falsifier,
+    tree: SourceTree,
+    observed: Iterable[Path],
 ) -> Manifest:
     return build_manifest(
         falsifier,
@@ -97,6 +101,20 @@ def _manifest(
         observed=observed,
         inputs=bench.inputs_of(falsifier),
         inputs_root=bench.project.root,
+    )
+
+
+def _unasked(
+    bench: Workbench, falsifier: Falsifier, records: Sequence[CheckRecord]
+) -> frozenset[str]:
+    """The declared inputs that no check asked for and no process was seen to open."""
+    asked = {name for record in records for name in record.inputs}
+    opened = [Path(file) for record in records for file in record.opened]
+    return frozenset(
+        name
+        for name, parts in bench.inputs_of(falsifier).items()
+        if name not in asked
+        and not any(file.is_relative_to(part) for file in opened for part in parts.values())
     )
 
 
@@ -118,6 +136,7 @@ def _measured_record(
     manifest = before
     try:
         manifest = before if changed else _manifest(bench, falsifier, after, observed)
+        manifest = mark_unasked(manifest, _unasked(bench, falsifier, records))
     except OSError as error:
         verdict = Verdict.ERROR
         reason = f"a module that the checks imported is gone: {error}"

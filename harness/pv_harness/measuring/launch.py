@@ -124,15 +124,16 @@ def start_pytest(nodes: Sequence[str], launch: Launch, output: IO[bytes]) -> Run
         PLAN_VARIABLE: str(plan_file),
         **launch.environment,
     }
-    if not plan.in_place:
-        # pytest's own folders, too, go with the records: of a process that is killed they stay.
-        environment["PYTEST_DEBUG_TEMPROOT"] = str(plan.record_dir)
     parallel: list[str] = []
     if launch.jobs > 1:
         parallel = ["-p", "xdist", "-n", str(launch.jobs), "--dist", "loadscope"]
         threads = threads_per_worker(available_cores(), launch.jobs)
         environment.setdefault(THREADS, str(threads))
-    args = [*_PYTEST_OPTIONS, "--rootdir", str(plan.root), *parallel, *nodes]
+    # In a copy the folders of `tmp_path` go with the records: pytest removes none of them if it
+    # is killed. The name is short, since sockets may lie in there.
+    temporary = [] if plan.in_place else ["--basetemp", str(plan.record_dir / "t")]
+    where = ["--rootdir", str(plan.root), *temporary]
+    args = [*_PYTEST_OPTIONS, *where, *parallel, *nodes]
     process = launch.starter(args, plan.root, environment, output)
     # Whoever cleans up after us, should we be killed, finds the group by this.
     group_path(plan.record_dir, process.pid).touch()

@@ -58,6 +58,7 @@ class CheckRecord:
         timed_out: the check broke because a command that it had started took too long.
         series: the curves that it recorded.
         opened: files below the root that it, or a process that it started, opened for reading.
+        inputs: the declared inputs that it, or a fixture that it uses, asked for.
         opened_by_modules: pairs of a module's file and a file that it opened when it was
             imported, by this check or by one before it in the same process.
         reached: entry points entered in processes that the check started.
@@ -78,6 +79,7 @@ class CheckRecord:
     reached_in_process: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     opened_by_modules: tuple[tuple[str, str], ...] = ()
     cuda_peak_bytes: int = 0
     duration_s: float = 0.0
@@ -272,6 +274,7 @@ def write_record(record_dir: Path, record: CheckRecord) -> None:
         "reached_in_process": list(record.reached_in_process),
         "modules": list(record.modules),
         "opened": list(record.opened),
+        "inputs": list(record.inputs),
         "opened_by_modules": [list(pair) for pair in record.opened_by_modules],
         "cuda_peak_bytes": record.cuda_peak_bytes,
         "duration_s": record.duration_s,
@@ -312,6 +315,7 @@ def _read_record(file: Path) -> CheckRecord:
         reached_in_process=tuple(data["reached_in_process"]),
         modules=tuple(data["modules"]),
         opened=tuple(data["opened"]),
+        inputs=tuple(data["inputs"]),
         opened_by_modules=tuple((module, file) for module, file in data["opened_by_modules"]),
         cuda_peak_bytes=data["cuda_peak_bytes"],
         duration_s=data["duration_s"],

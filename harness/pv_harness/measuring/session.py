@@ -62,6 +62,7 @@ class CurrentCheck:
     measurements: list[Measurement] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
     opened: set[str] = field(default_factory=set)
+    inputs: set[str] = field(default_factory=set)
     reached_in_process: set[str] = field(default_factory=set)
     blocked: str | None = None
     outcome: Outcome = Outcome.PASSED
@@ -115,6 +116,7 @@ class CheckSession:
         self._shown: Shown | None = None
         self._cuda_before: Memory = ()
         self._cuda_of_fixtures: dict[str, int] = {}
+        self._inputs_of_fixtures: dict[str, set[str]] = {}
         self._recorder = Recorder(plan.entries, plan.source_roots, self._note_reach)
         self._recorder.install()
         if plan.in_place:
@@ -165,6 +167,7 @@ class CheckSession:
                     sorted({*own_modules, *(m for c in children for m in c.modules)})
                 ),
                 opened=tuple(sorted(check.opened.union(*(c.opened for c in children)))),
+                inputs=tuple(sorted(self._inputs_of(check))),
                 opened_by_modules=tuple(sorted(self._opened_by_modules)),
                 cuda_peak_bytes=max(
                     [self._own_cuda_peak(check), *(c.cuda_peak_bytes for c in children)]
@@ -238,6 +241,10 @@ class CheckSession:
                 f"input {name!r} is not prepared (there is: {known}); declare it in the "
                 "falsifier's `inputs` and in [tool.pv.inputs]"
             )
+        for fixture in self._fixtures_in_setup:
+            self._inputs_of_fixtures.setdefault(fixture, set()).add(name)
+        if self.current is not None and not self._fixtures_in_setup:
+            self.current.inputs.add(name)
         return self.plan.inputs[name]
 
     def run(self, args: Sequence[str], **options: Any) -> CompletedCommand:
@@ -309,6 +316,10 @@ class CheckSession:
         """The peak of a check and of its fixtures, also where another check set them up."""
         of_fixtures = (self._cuda_of_fixtures.get(name, 0) for name in check.fixtures)
         return max([peak_since(self._cuda_before), *of_fixtures])
+
+    def _inputs_of(self, check: CurrentCheck) -> set[str]:
+        asked = (self._inputs_of_fixtures.get(name, set()) for name in check.fixtures)
+        return check.inputs.union(*asked)
 
     def _nodes_of(self, check: CurrentCheck) -> list[str]:
         shared = sorted(self._shared & check.fixtures)

@@ -15,6 +15,8 @@ from pv_harness.fingerprint.manifest import (
     build_manifest,
     digest_path,
     find_changes,
+    mark_unasked,
+    unasked_inputs,
 )
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.project import load_project
@@ -172,3 +174,24 @@ def test_bytecode_counts_where_it_stands_in_the_place_of_its_source(toy: Toy) ->
     assert names == {"src/toy/alone.pyc"}
     (package / "alone.pyc").write_bytes(b"\0two")
     assert changes(toy, manifest) == ["src/toy/alone.pyc changed"]
+
+
+@pytest.mark.parametrize("name", ["src/sitecustomize.py", "usercustomize.py"])
+def test_what_python_imports_at_every_start_counts(toy: Toy, name: str) -> None:
+    manifest = build_manifest(*claim_of(toy), tree(toy))
+    toy.write(name, "X = 1\n")
+    assert changes(toy, manifest) == [f"{name} joined the sources"]
+    manifest = build_manifest(*claim_of(toy), tree(toy))
+    toy.write(name, "X = 2\n")
+    assert changes(toy, manifest) == [f"{name} changed: module level"]
+
+
+def test_that_nothing_read_an_input_is_noted_and_is_no_part_of_the_fingerprint(
+    toy: Toy, tmp_path: Path
+) -> None:
+    inputs = {name: {"file": tmp_path / "toy/pyproject.toml"} for name in ("read", "not")}
+    manifest = build_manifest(*claim_of(toy), tree(toy), inputs=inputs)
+    marked = mark_unasked(manifest, {"not"})
+    assert unasked_inputs(manifest) == frozenset()
+    assert unasked_inputs(marked) == {"not"}
+    assert marked.fingerprint == manifest.fingerprint

@@ -21,7 +21,7 @@ from pv_harness.contracts.contract import (
     Seeds,
 )
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
-from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest
+from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest, mark_unasked
 from pv_harness.judging.measurement import Measurement
 from pv_harness.judging.status import Assessed, AssessedPatch, Status, StatusKind, derive_status
 
@@ -609,3 +609,11 @@ def test_an_edit_never_raises_a_status_whatever_manifests_the_records_have(
     before = drawn.derive(runs=[*drawn.runs, wide_red(at_s, (), verdict)])
     after = drawn.derive(runs=[*drawn.runs, wide_red(at_s, EXTRA_CHANGED, verdict)])
     assert level_rank(after) <= level_rank(before)
+
+
+def test_an_input_that_no_check_asked_for_caps_the_level() -> None:
+    unread = replace(GOOD, manifest=mark_unasked(MANIFEST, {"pair"}))
+    status = derive([Assessed(unread)], PROVEN)
+    assert str(status) == "INTEGRATION/DISCHARGED"
+    assert status.why == "input pair was asked for by no check"
+    assert status.cure == 'read it in the check: inputs("pair")'

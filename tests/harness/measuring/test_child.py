@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,15 +42,14 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., M
         *,
         target: Target = TARGET,
         jobs: int = 1,
-        devices: tuple[str, ...] | None = None,
         limits: dict[str, float] | None = None,
+        **changes: Any,
     ) -> Measured:
         for name, text in files.items():
             (tmp_path / name).write_text(HEAD + text)
         records = tmp_path / "records"
-        plan = Plan(
-            tmp_path, (HARNESS, tmp_path), records, (), {"A-001": target}, devices=devices
-        )
+        plan = Plan(tmp_path, (HARNESS, tmp_path), records, (), {"A-001": target})
+        plan = replace(plan, **changes)
         return run_checks(nodes, Launch(plan, jobs=jobs, timeouts_s=limits or {}))
 
     return run
@@ -643,3 +642,44 @@ def test_what_is_no_list_of_measurements_is_not_believed(tmp_path: Path, text: s
         return
     with pytest.raises(InfrastructureError, match="is not a list of measurements"):
         read_shown(tmp_path, "n")
+
+
+def test_what_asks_for_an_input_is_known_also_where_a_fixture_does(
+    measured: Callable[..., Measured], tmp_path: Path
+) -> None:
+    text = (
+        "@pytest.fixture(scope='module')\ndef inner(inputs):\n    return inputs('a')\n"
+        "@pytest.fixture(scope='module')\ndef outer(inner):\n    return inner\n"
+        "def test_first(measure, outer):\n    measure('m', 1)\n"
+        "def test_second(measure, inner):\n    measure('m', 1)\n"
+        "def test_itself(measure, inputs):\n    inputs('b')\n    measure('m', 1)\n"
+        "def test_no(measure, inputs):\n    measure('m', 1)\n"
+    )
+    parts = {"file": tmp_path}
+    nodes = [f"test_a.py::test_{name}" for name in ("first", "second", "itself", "no")]
+    result = measured({"test_a.py": text}, nodes, inputs={"a": parts, "b": parts})
+    asked = {n.rpartition("_")[2]: r.inputs for n, (r,) in result.records.items()}
+    assert asked == {"first": ("a",), "second": ("a",), "itself": ("b",), "no": ()}
+
+
+def test_a_module_below_the_root_and_no_source_root_is_seen(
+    measured: Callable[..., Measured], tmp_path: Path
+) -> None:
+    for name in ("tools", ".hidden", "venv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "judge.py").write_text("X = 1\n")
+    text = (
+        "import importlib.util, pathlib\n"
+        "def load(folder):\n"
+        "    path = pathlib.Path(__file__).parent / folder / 'judge.py'\n"
+        "    spec = importlib.util.spec_from_file_location('judge', path)\n"
+        "    spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
+        "def test_x(measure):\n"
+        "    for folder in ('tools', '.hidden', 'venv'):\n        load(folder)\n"
+        "    measure('m', 1)\n"
+    )
+    result = measured({"test_a.py": text}, ["test_a.py::test_x"], source_roots=(HARNESS,))
+    (record,) = result.records["test_a.py::test_x"]
+    below = [Path(name) for name in record.modules if name.startswith(str(tmp_path))]
+    names = {path.relative_to(tmp_path).as_posix() for path in below}
+    assert names == {"test_a.py", "tools/judge.py"}

@@ -268,7 +268,7 @@ def test_a_check_sees_nothing_that_tells_what_is_planted(toy: Toy, tmp_path: Pat
         claim = planter.bench.contracts[0].falsifiers[0]
         unplanted = json.loads(log.read_text())
         log.unlink()
-        for item in (*claim.defects, *claim.controls):
+        for item in claim.plants:
             for forked in (True, False):
                 planter.plant(Task(claim, item), copy, forked=forked)
     lines = [
