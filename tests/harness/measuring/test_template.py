@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,6 @@ from pv_harness.measuring.forked import start_forked, start_up_key, start_up_var
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 WAIT = "import sys; print('up', flush=True); sys.stdin.read()"
 
@@ -86,6 +87,13 @@ class Serving:
             with connection.makefile() as stream:
                 answer: dict[str, Any] = json.loads(stream.readline())
             return answer
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short path, since the name of a socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="pv-") as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture

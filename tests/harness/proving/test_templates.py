@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,13 @@ from pv_harness.proving.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short path, since the name of a socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="pv-") as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture
