@@ -226,7 +226,7 @@ def test_a_plain_pytest_shows_the_scoreboard(toy: Toy) -> None:
     done = toy.python("-m", "pytest", "-q", "checks")
     assert done.returncode == 0, done.stdout
     assert "FALSIFY-TOY-001" in done.stdout
-    assert "1 falsifiers measured by this session, not stored" in done.stdout
+    assert "1 falsifier measured by this session, not stored" in done.stdout
     assert toy.evidence() == []
 
 
