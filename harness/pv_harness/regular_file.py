@@ -59,6 +59,17 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
         return data
 
 
+def read_growing(path: Path, limit_bytes: int) -> bytes:
+    """As `read_regular`, for a file that others only append to: what is there by now.
+
+    Raises:
+        FileTooLargeError: the file is longer than `limit_bytes`.
+        OSError: the file is missing, unreadable, or not a regular file.
+    """
+    with open_regular(path) as (descriptor, _):
+        return _read_at_most(descriptor, limit_bytes)
+
+
 @contextlib.contextmanager
 def open_regular(path: Path) -> Iterator[tuple[int, os.stat_result]]:
     """A descriptor to read the regular file at `path` with, and what the system says of it.

@@ -18,7 +18,7 @@ from pv_harness.evidence.measurements import (
     series_from_json,
     series_to_json,
 )
-from pv_harness.regular_file import read_regular, reason
+from pv_harness.regular_file import read_growing, read_regular, reason
 from pv_harness.wording import printable
 
 
@@ -175,7 +175,7 @@ def read_shown(record_dir: Path, node: str) -> CheckRecord | None:
     """
     file = _shown_path(record_dir, node)
     try:
-        head, *lines = read_regular(file, _MAX_SIZE_BYTES).split(b"\n")
+        head, *lines = read_growing(file, _MAX_SIZE_BYTES).split(b"\n")
         # The last is empty, or still being written.
         found = tuple(measurement_from_json(json.loads(line)) for line in lines[:-1])
         falsifier_id = json.loads(head)["falsifier_id"] if lines else ""
@@ -338,7 +338,7 @@ def read_children(record_dir: Path, node: str) -> ChildFacts:
     peak, damage, lost = 0, "", ""
     for file in sorted(record_dir.glob(f"child-{node_key(node)}-*.jsonl")):
         try:
-            lines = read_regular(file, _MAX_SIZE_BYTES).splitlines(keepends=True)
+            lines = read_growing(file, _MAX_SIZE_BYTES).splitlines(keepends=True)
         except OSError as error:
             damage = damage or f"{printable(file.name)}: {reason(error)}"
             continue
