@@ -40,8 +40,18 @@ def printable(name: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: `1 statement`, `2 statements`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """A number of things: `1 statement`, `2 statements`, `2 retries`."""
+    if count == 1:
+        return f"1 {noun}"
+    stem, last = noun[:-1], noun[-1:]
+    return (
+        f"{count} {stem}ies" if last == "y" and stem[-1:] not in "aeiou" else f"{count} {noun}s"
+    )
+
+
+def first_line(text: str) -> str:
+    """The first line of a text that says something; empty if none does."""
+    return text.strip().splitlines()[0] if text.strip() else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -6,20 +6,20 @@ Schema: `pv_harness/schema/scoreboard-v2.json`.
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pv_harness import __version__
 from pv_harness.board.scoreboard import defect_counts
 from pv_harness.contracts.contract import Defect
+from pv_harness.evidence.measurements import spell
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pv_harness.board.scoreboard import Row, Scoreboard
-    from pv_harness.contracts.contract import Bound, Contract, LevelRule, Plant, Scalar, Seeds
+    from pv_harness.contracts.contract import Bound, Contract, LevelRule, Plant, Seeds
     from pv_harness.evidence.records import RunRecord
     from pv_harness.judging.measurement import Judgement
 
@@ -241,13 +241,6 @@ def _measurement(judgement: Judgement) -> dict[str, Any]:
         "node": measurement.node,
         "note": judgement.note,
     }
-
-
-def spell(value: Scalar) -> Scalar | dict[str, str]:
-    """A value as JSON holds it: NaN and the infinities, which it has no form for, as text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    return value
 
 
 def _moment(seconds: float) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from pv_harness.errors import InfrastructureError, UsageError
+from pv_harness.git import ask_git, complaint_of
 from pv_harness.regular_file import reason
 from pv_harness.wording import printable
 
@@ -146,15 +147,10 @@ def _leads_within(place: Path, target: Path) -> bool:
 
 def _git(root: Path, *words: str) -> bytes:
     """What git prints; UsageError, with git's own complaint, if it refuses."""
-    environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    command = ["git", *words]
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, and a revision comes after an end mark
-            command, cwd=root, env=environment, capture_output=True, check=False
-        )
+        done = ask_git(root, *words)
     except (OSError, ValueError) as error:
         raise InfrastructureError(f"git can't be started: {error}") from error
     if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-        raise UsageError(said[0])
+        raise UsageError(complaint_of(done) or "nothing")
     return done.stdout

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pv_harness.contracts.plain_files import Counted, PlainFile, count_falsifier
 from pv_harness.documents.problem import Problem, Severity
 from pv_harness.exit_code import ExitCode
+from pv_harness.wording import counted
 
 
 if TYPE_CHECKING:
@@ -131,27 +132,21 @@ def render_counts(report: Report, with_evidence: int | None = None) -> str:
 
 def _denominators(report: Report, with_evidence: int | None) -> str:
     declared = report.claims
-    files = f"{_count(report.files, 'file')}: {report.native} native, "
+    files = f"{counted(report.files, 'file')}: {report.native} native, "
     files += f"{report.foreign} foreign"
-    files += "".join(f", {_count(n, kind)}" for kind, n in sorted(report.others.items()))
+    files += "".join(f", {counted(n, kind)}" for kind, n in sorted(report.others.items()))
     if report.unreadable:
         files += f", {report.unreadable} unreadable"
     noun = "native falsifier" if report.foreign else "falsifier"
-    claims = f"{_count(len(declared), noun)}, {report.bound} bound to "
-    claims += _count(report.bound_checks, "check")
+    claims = f"{counted(len(declared), noun)}, {report.bound} bound to "
+    claims += counted(report.bound_checks, "check")
     if with_evidence is not None:
         claims += f", {with_evidence} with evidence"
     claims += f", {sum(claim.counted for claim in declared)} counted"
     if report.unread:
         claims += f", {report.unread} more unreadable"
-    defects = _count(sum(claim.defects for claim in declared), "planted defect")
-    controls = _count(sum(claim.controls for claim in declared), "control")
-    found = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
+    defects = counted(sum(claim.defects for claim in declared), "planted defect")
+    controls = counted(sum(claim.controls for claim in declared), "control")
+    found = f"{counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}"
     parts = [files, claims, f"{defects}, {controls}", found]
     return " · ".join(parts if report.judged else [*parts, "nothing judged"])
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

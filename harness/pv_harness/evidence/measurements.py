@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pv_harness.evidence.records import Series
 from pv_harness.judging.measurement import Measurement
+
+
+if TYPE_CHECKING:
+    from pv_harness.contracts.contract import Scalar
 
 
 def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
     """A measurement as evidence stores it; values that JSON has no form for become text."""
     return {
         "metric": measurement.metric,
-        "value": _spell(measurement.value),
+        "value": spell(measurement.value),
         "unit": measurement.unit,
         "samples": measurement.samples,
         "node": measurement.node,
@@ -33,8 +37,8 @@ def series_to_json(series: Series) -> dict[str, Any]:
     """A curve as evidence stores it."""
     return {
         "name": series.name,
-        "x": [_spell(value) for value in series.x],
-        "y": [_spell(value) for value in series.y],
+        "x": [spell(value) for value in series.x],
+        "y": [spell(value) for value in series.y],
         "x_unit": series.x_unit,
         "unit": series.unit,
         "node": series.node,
@@ -53,12 +57,11 @@ def series_from_json(data: dict[str, Any]) -> Series:
     )
 
 
-def _spell(value: Any) -> Any:
-    return (
-        value
-        if not isinstance(value, float) or math.isfinite(value)
-        else {"float": repr(value)}
-    )
+def spell(value: Scalar) -> Scalar | dict[str, str]:
+    """A value as JSON holds it: NaN and the infinities, which it has no form for, as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    return value
 
 
 def _unspell(value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.insight.finding import Concern, Finding, Timing
 from pv_harness.insight.margins import describe_far, is_near
+from pv_harness.wording import counted, first_line
 
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _flaky(row: Row) -> Iterator[Finding]:
         verdicts.setdefault(record.manifest.fingerprint, set()).add(record.verdict)
     both = [f for f, seen in verdicts.items() if {Verdict.PASSED, Verdict.FAILED} <= seen]
     if both:
-        text = f"passed and failed on {_count(len(both), 'fingerprint')} of {len(verdicts)}"
+        text = f"passed and failed on {counted(len(both), 'fingerprint')} of {len(verdicts)}"
         cure = "make the check deterministic, or give it seeds"
         yield _finding(Concern.FLAKY, row, text, cure)
     yield from _flaky_plants(row)
@@ -101,7 +102,7 @@ def _flaky_plants(row: Row) -> Iterator[Finding]:
         prints = answers.get(plant.digest, {})
         both = sum(len(seen) > 1 for seen in prints.values())
         if both:
-            text = f"{plant.id} did as asked and did not on {_count(both, 'fingerprint')}"
+            text = f"{plant.id} did as asked and did not on {counted(both, 'fingerprint')}"
             cure = "make the check deterministic, or choose a defect that it can't miss"
             yield _finding(Concern.FLAKY, row, f"{text} of {len(prints)}", cure)
 
@@ -119,7 +120,7 @@ def _never_failed(row: Row) -> Iterator[Finding]:
         )
     passed = any(record.verdict is Verdict.PASSED for record in _runs(row))
     if digests and passed and not planted:
-        text = f"{_count(len(digests), 'defect')} declared, none planted"
+        text = f"{counted(len(digests), 'defect')} declared, none planted"
         cure = f"pv prove {row.falsifier.id}"
         yield _finding(Concern.NEVER_PLANTED, row, text, cure)
 
@@ -135,10 +136,14 @@ def _never_ran(row: Row) -> Iterator[Finding]:
             cure = f'write a check marked @pytest.mark.falsifies("{name}")'
             yield _finding(Concern.NEVER_RAN, row, "no check is bound to it", cure)
     elif verdicts == {Verdict.SKIPPED}:
-        text = f"{_count(records, 'run')}: {_first_line(_newest(row).reason)}"
+        text = (
+            f"{counted(records, 'run')}: {first_line(_newest(row).reason) or 'no reason given'}"
+        )
         yield _finding(Concern.ALWAYS_SKIPPED, row, text, "take away the reason to skip it")
     elif verdicts <= {Verdict.BLOCKED, Verdict.SKIPPED}:
-        text = f"{_count(records, 'run')}: {_first_line(_newest(row).reason)}"
+        text = (
+            f"{counted(records, 'run')}: {first_line(_newest(row).reason) or 'no reason given'}"
+        )
         cure = f"pv run --prove {name}, where {row.falsifier.requires or 'it can run'} is"
         yield _finding(Concern.ALWAYS_BLOCKED, row, text, cure)
 
@@ -187,7 +192,7 @@ def _retried(row: Row) -> Iterator[Finding]:
     again = [record for record in _runs(row) if record.attempt > 1]
     if again:
         most = max(record.attempt for record in again)
-        text = f"{most} attempts in one run, {_count(len(again), 'retry', 'retries')} in all"
+        text = f"{most} attempts in one run, {counted(len(again), 'retry')} in all"
         yield _finding(Concern.RETRIED, row, text, "find out what the first attempt lacked")
 
 
@@ -201,7 +206,7 @@ def _near_bounds(row: Row) -> Iterator[Finding]:
 
 def _no_control(row: Row) -> Iterator[Finding]:
     if row.falsifier.defects and not row.falsifier.controls:
-        text = f"{_count(len(row.falsifier.defects), 'defect')}, nothing that must stay green"
+        text = f"{counted(len(row.falsifier.defects), 'defect')}, nothing that must stay green"
         cure = "declare a change that the rule permits under `controls`"
         yield _finding(Concern.NO_CONTROL, row, text, cure)
 
@@ -233,11 +238,3 @@ def _patches(row: Row) -> tuple[PatchRecord, ...]:
 
 def _newest(row: Row) -> RunRecord:
     return max(_runs(row), key=lambda record: (record.finished_s, record.reason))
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
-
-
-def _count(number: int, noun: str, nouns: str | None = None) -> str:
-    return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"

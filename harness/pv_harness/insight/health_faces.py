@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pv_harness.board.lines import Painter, cells, pad, wrap
 from pv_harness.board.phrases import Tone, harmless
 from pv_harness.insight.finding import Concern
+from pv_harness.wording import counted
 
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def summarise(health: Health) -> str:
     concerned = len({found.falsifier for found in health.grave})
     advice = len(health.findings) - len(health.grave)
     return (
-        f"{concerned} of {_count(health.falsifiers, 'falsifier')} with something to look at · "
-        f"{_count(len(health.grave), 'finding')}, {_count(advice, 'piece')} of advice · "
-        f"from {_count(health.runs, 'run')} and {_count(health.patches, 'planted change')}"
+        f"{concerned} of {counted(health.falsifiers, 'falsifier')} with something to look at · "
+        f"{counted(len(health.grave), 'finding')}, {counted(advice, 'piece')} of advice · "
+        f"from {counted(health.runs, 'run')} and {counted(health.patches, 'planted change')}"
     )
 
 
@@ -95,7 +96,3 @@ def _timing_lines(timings: Sequence[Timing]) -> Iterator[str]:
             f"  {pad(harmless(timing.falsifier), column)}  {timing.measured_s:7.1f} s"
             f"{planted if timing.planted else ''}"
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else f'{noun}s'}"

@@ -12,6 +12,7 @@ from pv_harness.board.lines import Painter, cells, cut, pad, wrap
 from pv_harness.board.phrases import harmless
 from pv_harness.errors import UsageError
 from pv_harness.judging.status import StatusKind
+from pv_harness.wording import counted
 
 
 if TYPE_CHECKING:
@@ -87,14 +88,14 @@ def render_text(rows: Sequence[Row], total: int, *, width: int, color: bool = Fa
         lines.append(cut(f"{pad(_label(row), name)}  {_level_of_ceiling(row)}", width))
         claim = row.falsifier
         about = [
-            _count(len(row.checks), "check"),
-            _count(len(claim.defects), "defect"),
-            _count(len(claim.controls), "control"),
+            counted(len(row.checks), "check"),
+            counted(len(claim.defects), "defect"),
+            counted(len(claim.controls), "control"),
             *(str(bound) for bound in claim.bounds),
         ]
         details = (*wrap(claim.rule, width, "    "), *wrap(" · ".join(about), width, "    "))
         lines += (painter.paint(line, "dim") for line in details)
-    lines += ["", f"{len(rows)} of {_count(total, 'falsifier')}"]
+    lines += ["", f"{len(rows)} of {counted(total, 'falsifier')}"]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -144,7 +145,3 @@ def _level_of_ceiling(row: Row) -> str:
 
 def _label(row: Row) -> str:
     return harmless(row.falsifier.id) + ("" if row.falsifier.counted else "¹")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else f'{noun}s'}"

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Comparator, show_value
+from pv_harness.judging.measurement import is_number
 
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def describe_far(bound: Bound, values: Sequence[Scalar]) -> str:
 
     Bounds without a size to compare with are never far: `eq`, `ne`, and a threshold of 0.
     """
-    numbers = [value for value in values if _is_number(value)]
+    numbers = [value for value in values if is_number(value)]
     threshold = bound.threshold
-    if not numbers or len(numbers) < len(values) or not _is_number(threshold):
+    if not numbers or len(numbers) < len(values) or not is_number(threshold):
         return ""
     if threshold == 0 or not all(_is_far(bound, float(value)) for value in numbers):
         return ""
@@ -48,7 +49,7 @@ def is_near(judgement: Judgement) -> bool:
         judgement.bound.threshold,
         judgement.margin,
     )
-    if margin is None or not isinstance(value, float) or not _is_number(threshold):
+    if margin is None or not isinstance(value, float) or not is_number(threshold):
         return False
     return threshold != 0 and margin < abs(float(threshold)) * _NEAR
 
@@ -61,7 +62,3 @@ def _is_far(bound: Bound, value: float) -> bool:
     if inwards_is_small:
         return abs(value) * _FAR <= abs(threshold) or (value < 0) != (threshold < 0)
     return abs(value) >= abs(threshold) * _FAR and (value < 0) == (threshold < 0)
-
-
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -65,7 +65,7 @@ class Judgement:
     def margin(self) -> float | None:
         """Distance to the threshold, positive inside; None where a distance means nothing."""
         value, threshold = self.measurement.value, self.bound.threshold
-        if not _is_number(value) or not _is_number(threshold):
+        if not is_number(value) or not is_number(threshold):
             return None
         if not math.isfinite(float(value)):
             return None
@@ -89,7 +89,7 @@ def holds(bound: Bound, value: Scalar) -> bool:
     threshold = bound.threshold
     if isinstance(value, float) and not math.isfinite(value):
         return False
-    numbers = _is_number(value) and _is_number(threshold)
+    numbers = is_number(value) and is_number(threshold)
     if not numbers and type(value) is not type(threshold):
         return False
     match bound.comparator:
@@ -184,7 +184,7 @@ def _judge_mean(
 
     A value that is no number breaks its bound by itself: each is judged alone then.
     """
-    values = sorted(float(m.value) for m in found if _is_number(m.value))
+    values = sorted(float(m.value) for m in found if is_number(m.value))
     if len(values) < len(found) or seeds.confidence is None:
         return tuple(Judgement(bound, m) for m in found)
     upper = bound.comparator in _UPPER
@@ -219,7 +219,8 @@ LARGEST_INTEGER = 10**300
 """Still a float, so that it has a margin."""
 
 
-def _is_number(value: Scalar) -> bool:
+def is_number(value: Scalar) -> bool:
+    """True for what has a place on a scale, infinity and NaN included; a bool has none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

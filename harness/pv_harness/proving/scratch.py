@@ -14,13 +14,13 @@ import os
 import py_compile
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.rules.planting import count_anchor
 from pv_harness.errors import InfrastructureError
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, compile_source
+from pv_harness.git import ask_git
 from pv_harness.regular_file import reason
 from pv_harness.wording import printable
 
@@ -103,11 +103,8 @@ def _walk(root: Path, entry: Path) -> Iterator[Path]:
 
 def _ask_git(root: Path, *options: str) -> list[str]:
     """The files that `git ls-files` lists; none where git or its repository is missing."""
-    command = ["git", "ls-files", "-z", *options]
     try:
-        done = subprocess.run(  # noqa: S603 - constant words
-            command, cwd=root, capture_output=True, check=False
-        )
+        done = ask_git(root, "ls-files", "-z", *options)
     except OSError:
         return []
     names = done.stdout.split(b"\0") if done.returncode == 0 else ()

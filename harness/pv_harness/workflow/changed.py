@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from pv_harness.documents.loading import load
 from pv_harness.errors import PvError, UsageError
 from pv_harness.fingerprint.manifest import EntryKind, build_manifest
 from pv_harness.fingerprint.sources import SourceTree
+from pv_harness.git import ask_git, complaint_of
 
 
 if TYPE_CHECKING:
@@ -78,19 +78,13 @@ def changed_files(root: Path, revision: str) -> frozenset[str]:
 
 def _git(root: Path, revision: str, *words: str) -> bytes:
     try:
-        done = subprocess.run(  # noqa: S603 - git itself, and no shell
-            ["git", "-C", str(root), *words],  # noqa: S607 - the git on PATH
-            capture_output=True,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-        )
+        done = ask_git(root, *words)
     except OSError as error:
         raise UsageError(
             f"--changed needs git, which can't be run: {error.strerror}"
         ) from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        what = said[0] if said else "there is no such revision"
+        what = complaint_of(done) or "there is no such revision"
         raise UsageError(f"--changed {revision}: {what}")
     return done.stdout
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING
+
+from pv_harness.git import ask_git
 
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 
@@ -30,13 +31,7 @@ def would_be_committed(file: Path) -> bool:
 
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes] | None:
     """A git command that has ended; None where git can't be started."""
-    environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        return subprocess.run(  # noqa: S603 - no shell
-            ["git", "-C", str(folder), *words],  # noqa: S607 - the git on PATH
-            capture_output=True,
-            check=False,
-            env=environment,
-        )
+        return ask_git(folder, *words)
     except OSError:
         return None

@@ -13,6 +13,7 @@ from pv_harness.contracts.reading import read_falsifier
 from pv_harness.digest import digest_bytes
 from pv_harness.documents.loading import load
 from pv_harness.fingerprint.manifest import EntryKind
+from pv_harness.git import ask_git
 from pv_harness.regular_file import read_regular
 from pv_harness.wording import show
 
@@ -156,13 +157,7 @@ def _versions(root: Path, name: str) -> Iterator[tuple[str, bytes]]:
 def _git(root: Path, *words: str) -> bytes | None:
     """What git prints, or None where there is no repository, no git or no such object."""
     try:
-        done = subprocess.run(  # noqa: S603 - git is looked up as the user would
-            ["git", "--no-optional-locks", "-C", str(root), *words],  # noqa: S607
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
+        done = ask_git(root, *words, timeout_s=_SECONDS)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

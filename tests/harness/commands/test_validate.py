@@ -148,9 +148,10 @@ def test_a_release_may_come_through_standard_input_too(toy: Toy) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
-def test_a_closed_standard_input_is_told(toy: Toy) -> None:
-    done = subprocess.run(
-        f"exec {sys.executable} -m pv_harness validate - <&-",
+def validate_with(toy: Toy, redirection: str) -> subprocess.CompletedProcess[str]:
+    """`pv validate -` with its standard input redirected by a shell."""
+    return subprocess.run(
+        f"exec {sys.executable} -m pv_harness validate - {redirection}",
         shell=True,
         cwd=toy.root,
         env=environment(),
@@ -159,22 +160,17 @@ def test_a_closed_standard_input_is_told(toy: Toy) -> None:
         check=False,
         timeout=TIMEOUT_S,
     )
+
+
+def test_a_closed_standard_input_is_told(toy: Toy) -> None:
+    done = validate_with(toy, "<&-")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "pv: -: standard input is closed; name a file\n"
 
 
 def test_standard_input_that_can_not_be_read_is_told(toy: Toy) -> None:
     # Open for writing alone.
-    done = subprocess.run(
-        f"exec {sys.executable} -m pv_harness validate - 0>written",
-        shell=True,
-        cwd=toy.root,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-    )
+    done = validate_with(toy, "0>written")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("pv: -: standard input can't be read: ")
 

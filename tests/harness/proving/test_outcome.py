@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given, strategies as st
+from tests.harness.proving.conftest import CLAIM, PATCH
 
 from pv_harness.contracts.bindings import Check
 from pv_harness.contracts.contract import (
-    Bound,
-    Comparator,
     Control,
     Defect,
-    Falsifier,
-    Level,
-    LevelRule,
-    Patch,
     Seeds,
 )
 from pv_harness.evidence.records import PatchOutcome
@@ -33,16 +27,6 @@ from pv_harness.proving.outcome import (
 )
 
 
-PATCH = Patch("d", PurePosixPath("m.py"), "a", "b")
-CLAIM = Falsifier(
-    id="A-001",
-    rule="r",
-    prediction="p",
-    if_fails="f",
-    covers=("m",),
-    bounds=(Bound("loss", Comparator.LE, 1), Bound("steps", Comparator.EQ, 3)),
-    levels=(LevelRule(Level.PARTIAL),),
-)
 NODE = "t.py::test_x"
 CHECK = Check("A-001", "t.py", 1, "test_x", NODE)
 

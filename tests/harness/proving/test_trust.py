@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from hypothesis import given, strategies as st
+from tests.harness.proving.conftest import CLAIM, PATCH
 
 from pv_harness.contracts.contract import (
-    Bound,
-    Comparator,
     Control,
     Defect,
-    Falsifier,
-    Level,
-    LevelRule,
-    Patch,
 )
 from pv_harness.evidence.records import PatchOutcome
 from pv_harness.proving.outcome import Answer
 from pv_harness.proving.trust import Trust, Waiting
 
 
-PATCH = Patch("d", PurePosixPath("m.py"), "a", "b")
-CLAIM = Falsifier(
-    id="A-001",
-    rule="r",
-    prediction="p",
-    if_fails="f",
-    covers=("m",),
-    bounds=(Bound("loss", Comparator.LE, 1), Bound("steps", Comparator.EQ, 3)),
-    levels=(LevelRule(Level.PARTIAL),),
-)
 PLAIN, LENIENT = Defect(PATCH, "loss"), Defect(PATCH, "loss", ("KILLED_BY_CRASH",))
 ITEMS = st.sampled_from([PLAIN, LENIENT, Control(PATCH)])
 ANSWERS = st.builds(

@@ -13,7 +13,7 @@ from pv_harness.board.html.plot import Frame, draw, figure
 from pv_harness.board.html.scale import Scale, scale_for
 from pv_harness.board.html.tables import table
 from pv_harness.contracts.contract import show_value
-from pv_harness.judging.measurement import judge
+from pv_harness.judging.measurement import is_number, judge
 
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def plots(row: Row) -> Iterator[Child]:
 
 
 def _plot(history: History) -> Markup:
-    thresholds = [float(b.threshold) for b in history.bounds if _is_number(b.threshold)]
+    thresholds = [float(b.threshold) for b in history.bounds if is_number(b.threshold)]
     numbers = [p.number for p in history.points if p.number is not None]
     count = len(history.runs)
     frame = Frame(Scale(-0.5, max(count - 0.5, 0.6)), scale_for([*numbers, *thresholds]))
@@ -152,7 +152,7 @@ def _values(history: History) -> Markup:
 
 def _bound_lines(frame: Frame, history: History) -> Iterator[Markup]:
     for bound in history.bounds:
-        if _is_number(bound.threshold):
+        if is_number(bound.threshold):
             yield frame.level_line(float(bound.threshold), "bound")
             yield frame.label_line(float(bound.threshold), show_bound(bound))
 
@@ -211,7 +211,3 @@ def _numbers(history: History) -> Markup:
         for point in reversed(history.points)
     ]
     return table(f"{history.metric}, newest first", ("run", "value", "bound", "tree"), rows)
-
-
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

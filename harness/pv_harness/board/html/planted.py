@@ -8,6 +8,7 @@ from pv_harness.board.html.code_listing import change_listing
 from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.phrases import show_outcome, why_unanswered
 from pv_harness.contracts.contract import Defect
+from pv_harness.wording import first_line
 
 
 if TYPE_CHECKING:
@@ -64,12 +65,8 @@ def _outcome(row: Row, plant: Plant, record: PatchRecord | None) -> Markup:
             class_=f"verdict {tone}",
         )
         return join(
-            [word, tag("span", f" {_first_line(record.reason)}") if record.reason else None]
+            [word, tag("span", f" {first_line(record.reason)}") if record.reason else None]
         )
     is_old = any(patch.record.patch_digest == plant.digest for patch in row.patches)
     tone = "stale" if is_old else "open"
     return tag("span", why_unanswered(row, plant), class_=f"verdict {tone}")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else ""

@@ -18,7 +18,7 @@ from pv_harness.contracts.foreign.native_ids import FalsifierIds
 from pv_harness.contracts.foreign.native_text import write_comment, write_entry, write_word
 from pv_harness.contracts.foreign.record import ForeignFalsifier, Unread
 from pv_harness.contracts.foreign.tables import SUMMARY_COUNTS, is_falsifier_key
-from pv_harness.contracts.rules.subject import TO_DO
+from pv_harness.contracts.rules.texts import TO_DO
 from pv_harness.documents.schema_check import API_VERSION
 from pv_harness.wording import counted, show
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.foreign.predictions import holds_a_bound
-from pv_harness.contracts.rules.subject import TO_DO
+from pv_harness.contracts.rules.texts import TO_DO
 
 
 if TYPE_CHECKING:

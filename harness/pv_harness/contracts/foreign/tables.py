@@ -104,14 +104,8 @@ FILE: Final = Shape(
 
 METADATA: Final = Shape(
     "metadata",
-    fields={
-        "id": ("id", "contract_id", "name"),
-        "version": ("version",),
-        "title": ("title",),
-        "description": ("description", "summary"),
-        "kind": ("kind",),
-    },
-    lists={"references": ("references",), "changelog": ("changelog",)},
+    fields={**FILE.fields, "id": ("id", "contract_id", "name")},
+    lists=FILE.lists,
     statuses=_STATUSES,
     links=FILE.links,
     kept=(

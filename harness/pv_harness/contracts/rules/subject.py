@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pv_harness.contracts.rules.texts import TO_DO
 from pv_harness.documents.problem import Severity
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
 from pv_harness.wording import meant
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.rules.world import Claim, World
     from pv_harness.documents.problem import Problem
-
-
-TO_DO: Final = "TODO"
-"""What `pv migrate` puts for a module that only a person can name."""
 
 
 def covered_modules_exist(claim: Claim, world: World) -> Iterator[Problem]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pv_harness.contracts.rules.world import Claim, Draft, World
     from pv_harness.documents.problem import Problem
 
-_LEFT = "TODO"
+TO_DO = "TODO"
+"""The word that stands for what somebody still has to write."""
 TEXTS = ("rule", "prediction", "if_fails")
 """Keys of a claim whose words no other rule judges."""
 
@@ -22,7 +23,7 @@ def texts_are_written(claim: Claim, _world: World) -> Iterator[Problem]:
     """PV015: what `pv new` left to its author is no claim yet."""
     left = [name for name in TEXTS if is_left(getattr(claim.falsifier, name))]
     if left:
-        what = f"{', '.join(left)} still to be written: {_LEFT}; say what must hold"
+        what = f"{', '.join(left)} still to be written: {TO_DO}; say what must hold"
         yield claim.problem("PV015", what, left[0], severity=Severity.WARNING)
 
 
@@ -32,11 +33,11 @@ def title_is_written(draft: Draft, _world: World) -> Iterator[Problem]:
     metadata = document.value.get("metadata")
     title = metadata.get("title") if isinstance(metadata, dict) else None
     if isinstance(title, str) and is_left(title):
-        what = f"title still to be written: {_LEFT}; say what the claims are about"
+        what = f"title still to be written: {TO_DO}; say what the claims are about"
         place = document.position(["metadata", "title"])
         yield document.problem("PV015", what, place, Severity.WARNING)
 
 
 def is_left(text: str) -> bool:
     """True for a text that says no more than that it is to be written."""
-    return text.lstrip().startswith(_LEFT)
+    return text.lstrip().startswith(TO_DO)
