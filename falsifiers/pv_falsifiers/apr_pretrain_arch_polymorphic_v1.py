@@ -21,8 +21,8 @@ from pv_falsifiers.pretrain_command import (
     report_of,
     unread_scene,
 )
-from pv_trainer.checkpoint import open_checkpoint
-from pv_trainer.config import SHAPES, ModelConfig, parameter_count, tensor_shapes
+from pv_trainer.formats.checkpoint import open_checkpoint
+from pv_trainer.model.config import SHAPES, ModelConfig, parameter_count, tensor_shapes
 
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_the_qwen2_shape_is_the_published_one(measure: Measure) -> None:
     config = SHAPES["qwen2-0.5b"]
     measure_shape(measure, config)
     # torch costs two seconds, which the checks of refusals do without.
-    from pv_trainer.model import Decoder  # noqa: PLC0415
+    from pv_trainer.model.decoder import Decoder  # noqa: PLC0415
 
     built = {(n, tuple(p.shape)) for n, p in Decoder(config, "meta").named_parameters()}
     measure("built_tensors_that_differ", len(built ^ set(tensor_shapes(config).items())))
@@ -356,7 +356,7 @@ def test_unpaired_arguments_are_refused_before_the_device_is_touched(
     """
     import torch  # noqa: PLC0415 - as above
 
-    from pv_trainer.init import build_model  # noqa: PLC0415 - brings torch
+    from pv_trainer.checkpoints.init import build_model  # noqa: PLC0415 - brings torch
 
     shape = architectures.Shape()
     init = containers.APR.store(tmp_path / "init", architectures.apr_metadata(shape), shape)

@@ -21,7 +21,7 @@ from pv_falsifiers import (
 from pv_falsifiers.live_pair import record_losses
 from pv_falsifiers.populating import loading_refusal_of, refusal_of
 from pv_falsifiers.tiny import measure_refusals, number_at, pretrain, pretrain_from_each
-from pv_trainer.arguments import make_parser
+from pv_trainer.commands.parser import make_parser
 
 
 if TYPE_CHECKING:
@@ -382,8 +382,8 @@ def _draw_from_seed(seed: int) -> dict[str, Array]:
     """The weights that a seed gives to the default shape."""
     import torch  # noqa: PLC0415 - two seconds that most checks here do without
 
-    from pv_trainer.config import SHAPES  # noqa: PLC0415
-    from pv_trainer.init import fresh_model  # noqa: PLC0415
+    from pv_trainer.checkpoints.init import fresh_model  # noqa: PLC0415
+    from pv_trainer.model.config import SHAPES  # noqa: PLC0415
 
     model = fresh_model(SHAPES["tiny-qwen2"], torch.Generator().manual_seed(seed))
     return {name: values.numpy() for name, values in model.state_dict().items()}

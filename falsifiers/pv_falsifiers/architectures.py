@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pv_trainer.apr_writer import Payload, write_apr
-from pv_trainer.encode import EncodeOptions, SplitShare, encode_corpus, make_document
+from pv_trainer.data.encode import EncodeOptions, SplitShare, encode_corpus, make_document
+from pv_trainer.formats.apr_writer import Payload, write_apr
 
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn import functional as F
 
-from pv_trainer.config import ModelConfig
-from pv_trainer.init import load_model
-from pv_trainer.model import Decoder
+from pv_trainer.checkpoints.init import load_model
+from pv_trainer.model.config import ModelConfig
+from pv_trainer.model.decoder import Decoder
 
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pv_falsifiers import architectures
 from pv_falsifiers.architectures import Shape
-from pv_trainer.architecture import read_architecture
-from pv_trainer.checkpoint import open_checkpoint
-from pv_trainer.config import ModelConfig
+from pv_trainer.checkpoints.architecture import read_architecture
 from pv_trainer.errors import InitInvalid
+from pv_trainer.formats.checkpoint import open_checkpoint
+from pv_trainer.model.config import ModelConfig
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from pv_trainer.architecture import Architecture
+    from pv_trainer.checkpoints.architecture import Architecture
 
 _ALIKE: Final = (
     "vocab_size",

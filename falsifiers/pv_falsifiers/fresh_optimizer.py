@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pv_trainer.config import SHAPES
-from pv_trainer.init import fresh_model
-from pv_trainer.optimizer import make_optimizer, nonzero_state_values
+from pv_trainer.checkpoints.init import fresh_model
+from pv_trainer.model.config import SHAPES
+from pv_trainer.training.optimizer import make_optimizer, nonzero_state_values
 
 
 if TYPE_CHECKING:

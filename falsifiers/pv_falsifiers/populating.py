@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pv_trainer.architecture import read_architecture
-from pv_trainer.checkpoint import open_checkpoint
+from pv_trainer.checkpoints.architecture import read_architecture
+from pv_trainer.checkpoints.population import plan_population
 from pv_trainer.errors import InitInvalid
-from pv_trainer.population import plan_population
+from pv_trainer.formats.checkpoint import open_checkpoint
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def refusal_of(path: Path) -> str:
 
 def loading_refusal_of(path: Path) -> str:
     """The ID with which a checkpoint is refused when all of it is loaded, or `none`."""
-    from pv_trainer.init import load_model  # noqa: PLC0415 - brings torch
+    from pv_trainer.checkpoints.init import load_model  # noqa: PLC0415 - brings torch
 
     try:
         load_model(path)
@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[dict[str, Array], int]:
 
     A refused checkpoint has no parameters.
     """
-    from pv_trainer.init import load_model  # noqa: PLC0415 - brings torch
+    from pv_trainer.checkpoints.init import load_model  # noqa: PLC0415 - brings torch
 
     try:
         model, _, report = load_model(path)
@@ -59,8 +59,8 @@ def try_populate(path: Path) -> tuple[str, int]:
     """The ID with which a checkpoint is refused, and the parameters written by then."""
     import torch  # noqa: PLC0415 - as above
 
-    from pv_trainer.init import populate  # noqa: PLC0415
-    from pv_trainer.model import Decoder  # noqa: PLC0415
+    from pv_trainer.checkpoints.init import populate  # noqa: PLC0415
+    from pv_trainer.model.decoder import Decoder  # noqa: PLC0415
 
     checkpoint = open_checkpoint(path)
     config = read_architecture(checkpoint).config

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pv_falsifiers import architectures
 from pv_falsifiers.architectures import Scene
-from pv_trainer.config import SHAPES, ModelConfig
 from pv_trainer.errors import AprError
-from pv_trainer.preflight import PretrainOptions, preflight
+from pv_trainer.model.config import SHAPES, ModelConfig
+from pv_trainer.training.preflight import PretrainOptions, preflight
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pv_trainer
-from pv_trainer.arguments import make_parser
+from pv_trainer.commands.parser import make_parser
 
 
 if TYPE_CHECKING:

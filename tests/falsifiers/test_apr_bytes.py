@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pv_falsifiers import apr_bytes
-from pv_trainer import apr_reader
-from pv_trainer.apr_writer import Payload, write_apr
+from pv_trainer.formats import apr_reader
+from pv_trainer.formats.apr_writer import Payload, write_apr
 
 
 if TYPE_CHECKING:

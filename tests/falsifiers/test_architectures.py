@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pv_falsifiers import architectures
-from pv_trainer.checkpoint import open_checkpoint
-from pv_trainer.tokenizer import open_tokenizer, read_tokenizer
+from pv_trainer.data.tokenizer import open_tokenizer, read_tokenizer
+from pv_trainer.formats.checkpoint import open_checkpoint
 
 
 if TYPE_CHECKING:

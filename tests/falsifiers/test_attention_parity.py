@@ -28,7 +28,7 @@ def test_position_matters_in_the_decoders_that_are_compared(
 ) -> None:
     decoder = parity.make_decoder(8, 2)
     turned = parity.logits_of(decoder)
-    monkeypatch.setattr("pv_trainer.model.rotate", lambda x, _cos, _sin: x)
+    monkeypatch.setattr("pv_trainer.model.decoder.rotate", lambda x, _cos, _sin: x)
     assert parity.compare(parity.logits_of(decoder), turned).cosine < 0.9
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pv_falsifiers import architectures, held_out
-from pv_trainer.shards import read_dataset
-from pv_trainer.validation_set import choose_validation
+from pv_trainer.data.shards import read_dataset
+from pv_trainer.data.validation_set import choose_validation
 
 
 if TYPE_CHECKING:

@@ -69,25 +69,30 @@ def tree(tmp_path: Path) -> Tree:
 
 @pytest.mark.slow
 def test_an_unwired_flag_is_partial_and_a_wired_one_integration(tree: Tree) -> None:
-    tree.edit("trainer/pv_trainer/training.py", WIRED, NOT_WIRED)
+    tree.edit("trainer/pv_trainer/training/loop.py", WIRED, NOT_WIRED)
     done = tree.pv("run", "--prove", "--jobs", "2", POPULATION)
     assert tree.status() == "PARTIAL/INTEGRATION", done.stdout + done.stderr
     explained = " ".join(tree.pv("explain", POPULATION).stdout.split())
     assert "why not higher command_mismatched_parameters is" in explained
 
-    tree.edit("trainer/pv_trainer/training.py", NOT_WIRED, WIRED)
+    tree.edit("trainer/pv_trainer/training/loop.py", NOT_WIRED, WIRED)
     assert tree.status().startswith(
-        "STALE(was PARTIAL, because trainer/pv_trainer/training.py changed"
+        "STALE(was PARTIAL, because trainer/pv_trainer/training/loop.py changed"
     )
     done = tree.pv("run", "--prove", "--jobs", "2", POPULATION)
     assert done.returncode == 0, done.stdout + done.stderr
     assert tree.status() == "INTEGRATION/INTEGRATION"
 
-    tree.edit("trainer/pv_trainer/training.py", WIRED, f"{WIRED}        # a word about it\n")
+    tree.edit(
+        "trainer/pv_trainer/training/loop.py", WIRED, f"{WIRED}        # a word about it\n"
+    )
     assert tree.status() == "INTEGRATION/INTEGRATION"
     tree.edit(
-        "trainer/pv_trainer/training.py", "LOSS_WINDOW: Final = 100", "LOSS_WINDOW: Final = 99"
+        "trainer/pv_trainer/training/loop.py",
+        "LOSS_WINDOW: Final = 100",
+        "LOSS_WINDOW: Final = 99",
     )
     assert tree.status() == (
-        "STALE(was INTEGRATION, because trainer/pv_trainer/training.py changed: module level)"
+        "STALE(was INTEGRATION, because trainer/pv_trainer/training/loop.py changed: "
+        "module level)"
     )

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 import torch
 
-from pv_trainer import apr_reader
-from pv_trainer.apr_writer import Payload, write_apr
-from pv_trainer.config import SHAPES, ModelConfig
-from pv_trainer.encode import EncodeOptions, SplitShare, encode_corpus, make_document
-from pv_trainer.model import Decoder
-from pv_trainer.saving import save_apr
-from pv_trainer.tokenizer import train_bpe
+from pv_trainer.checkpoints.saving import save_apr
+from pv_trainer.data.encode import EncodeOptions, SplitShare, encode_corpus, make_document
+from pv_trainer.data.tokenizer import train_bpe
+from pv_trainer.formats import apr_reader
+from pv_trainer.formats.apr_writer import Payload, write_apr
+from pv_trainer.model.config import SHAPES, ModelConfig
+from pv_trainer.model.decoder import Decoder
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_trainer import cli
-from pv_trainer.inspection import inspect_checkpoint
+from pv_trainer.checkpoints.inspection import inspect_checkpoint
 
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_a_defect_of_the_program_is_called_one(
     def broken(_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(cli, "inspect", broken)
+    monkeypatch.setattr("pv_trainer.commands.inspect.inspect", broken)
     code, _, err = call(capsys, "inspect", "x")
     assert code == 1
     assert err.startswith("apr: a defect of this program: ZeroDivisionError: division by zero")
@@ -198,7 +198,7 @@ def test_a_warning_about_the_metadata_is_in_the_text_too(
     capsys: pytest.CaptureFixture[str], init_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = inspect_checkpoint(init_path) | {"warnings": ["twice"]}
-    monkeypatch.setattr("pv_trainer.inspection.inspect_checkpoint", lambda _: found)
+    monkeypatch.setattr("pv_trainer.checkpoints.inspection.inspect_checkpoint", lambda _: found)
     assert "  warning: twice\n" in call(capsys, "inspect", init_path)[1]
 
 

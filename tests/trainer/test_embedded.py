@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv_trainer import embedded
+from pv_trainer.checkpoints.init import load_model
+from pv_trainer.data.encode import make_document
+from pv_trainer.data.shards import read_dataset
+from pv_trainer.data.splits import check_disjoint
 from pv_trainer.embedded import Recipe, build_corpus, build_embedded, module_digest
-from pv_trainer.encode import make_document
-from pv_trainer.init import load_model
-from pv_trainer.shards import read_dataset
-from pv_trainer.splits import check_disjoint
 
 
 if TYPE_CHECKING:

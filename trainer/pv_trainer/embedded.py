@@ -20,25 +20,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer.atomic import sync_folder, temporary_sibling
-from pv_trainer.config import SHAPES
-from pv_trainer.encode import (
+from pv_trainer.data.encode import (
     Document,
     EncodeOptions,
     SplitShare,
     encode_corpus,
     make_document,
 )
-from pv_trainer.shards import read_manifest
-from pv_trainer.splits import split_of
-from pv_trainer.tokenizer import train_bpe
+from pv_trainer.data.shards import read_manifest
+from pv_trainer.data.splits import split_of
+from pv_trainer.data.tokenizer import train_bpe
+from pv_trainer.model.config import SHAPES
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LOG: Final = logging.getLogger("pv_trainer")
-CACHE_VARIABLE: Final = "APR_CACHE_DIR"
-CACHE_FOLDER: Final = ".cache"
 
 SPLITS: Final = (
     SplitShare("pretrain", 0.7, "pretrain"),
@@ -55,7 +53,16 @@ _LEFT_OUT: Final = frozenset(
         *("encodings", "pydoc_data"),
     }
 )
-_MODULES: Final = ("adamw", "batches", "loss", "model", "optimizer", "schedule", "update")
+_CORPUS_MODULES: Final = ("data/encode", "data/shards", "data/tokenizer")
+_MODULES: Final = (
+    "data/batches",
+    "model/decoder",
+    "model/loss",
+    "training/adamw",
+    "training/optimizer",
+    "training/schedule",
+    "training/update",
+)
 """The modules whose code, beside recipe, shape and tokens, decides the pretrained weights."""
 
 
@@ -165,7 +172,7 @@ def corpus_key(documents: Sequence[Document]) -> str:
             "splits": [asdict(split) for split in SPLITS],
             "vocab_size": SHAPES[SHAPE].vocab_size,
             "tokenizers": metadata.version("tokenizers"),
-            "modules": [module_digest(name) for name in ("encode", "shards", "tokenizer")],
+            "modules": [module_digest(name) for name in _CORPUS_MODULES],
         }
     )
 
@@ -189,7 +196,7 @@ def model_key(corpus: EmbeddedCorpus, recipe: Recipe) -> str:
 
 def module_digest(name: str) -> str:
     """The sha256 of a module's syntax tree: comments, docstrings and layout do not count."""
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
@@ -216,8 +223,8 @@ def _write_corpus(folder: Path, documents: Sequence[Document]) -> None:
 def _write_model(folder: Path, corpus: EmbeddedCorpus, recipe: Recipe) -> None:
     import torch  # noqa: PLC0415 - finding what is built must not import it
 
-    from pv_trainer.preflight import PretrainOptions, preflight  # noqa: PLC0415
-    from pv_trainer.training import run_training  # noqa: PLC0415
+    from pv_trainer.training.loop import run_training  # noqa: PLC0415
+    from pv_trainer.training.preflight import PretrainOptions, preflight  # noqa: PLC0415
 
     options = PretrainOptions(
         dataset=corpus.pretrain,

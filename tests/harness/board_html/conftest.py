@@ -66,7 +66,7 @@ MANIFEST = Manifest(
     )
 )
 CHANGED = (
-    Changed(EntryKind.SOURCE, "trainer/pv_trainer/optimizer.py", "changed"),
+    Changed(EntryKind.SOURCE, "trainer/pv_trainer/training/optimizer.py", "changed"),
     Changed(EntryKind.CLAIM, "x", "changed"),
 )
 ENVIRONMENT = {"platform": "linux x86_64", "python": "3.11.9", "torch": "2.13.0+cpu"}
@@ -203,20 +203,20 @@ SCENES = (
 def falsifier(scene: Scene) -> Falsifier:
     anchor = "    state.step = 0\n    state.moments = zeros_like(weights)\n"
     planted = anchor.replace("step = 0", "step = 1000")
-    file = PurePosixPath("trainer/pv_trainer/optimizer.py")
+    file = PurePosixPath("trainer/pv_trainer/training/optimizer.py")
     return Falsifier(
         id=scene.id,
         rule=scene.rule,
         prediction="after one update every weight with a gradient has moved by its rate",
         if_fails="the first steps are three times too long, and nobody sees why",
-        covers=("pv_trainer.optimizer", "pv_trainer.update"),
+        covers=("pv_trainer.training.optimizer", "pv_trainer.training.update"),
         bounds=(
             Bound("largest_move", Comparator.LE, 1.05, "rates"),
             Bound("exit_code", Comparator.EQ, 0),
         ),
         levels=(
             LevelRule(Level.PARTIAL),
-            LevelRule(Level.INTEGRATION, reached=("pv_trainer.cli:pretrain",)),
+            LevelRule(Level.INTEGRATION, reached=("pv_trainer.commands.pretrain:pretrain",)),
         ),
         defects=(
             Defect(
@@ -264,7 +264,7 @@ def runs(scene: Scene) -> list[Assessed]:
             broken=("largest_move",) if last and scene.verdict is Verdict.FAILED else (),
             reason=scene.reason if last else "",
             checks=(f"checks/test_it.py::{scene.id}",),
-            reached=("pv_trainer.cli:pretrain",) if scene.reached else (),
+            reached=("pv_trainer.commands.pretrain:pretrain",) if scene.reached else (),
             opened=("data/tiny.txt",) if scene.curves else (),
             duration_s=3.21,
             finished_s=NOW_S - (count - i - 1) * 2 * DAY_S - 5000,

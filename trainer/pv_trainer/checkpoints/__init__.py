@@ -1,0 +1,1 @@
+"""From a checkpoint to a model and back: which decoder, which tensor, written how."""

@@ -1,0 +1,1 @@
+"""The verbs of `apr`: one module each, with its flags, its work and the words of its answer."""

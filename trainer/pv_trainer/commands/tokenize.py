@@ -1,0 +1,118 @@
+"""`apr tokenize`: train a tokenizer, or encode text into shards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pv_trainer import error_ids
+from pv_trainer.commands import values
+from pv_trainer.commands.answering import answer
+from pv_trainer.errors import UsageError
+from pv_trainer.exit_status import ExitStatus
+
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `apr tokenize train`."""
+    _add_input(parser)
+    parser.add_argument(
+        "--vocab-size", type=values.vocabulary, required=True, metavar="N", help="from 257"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="the tokenizer.json to write"
+    )
+
+
+def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `apr tokenize encode`."""
+    _add_input(parser)
+    parser.add_argument("--tokenizer", type=Path, required=True, metavar="PATH")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="must be new")
+    parser.add_argument("--shard-tokens", type=values.positive, default=10_000_000, metavar="N")
+    parser.add_argument("--eos-policy", choices=("none", "between", "after"), default="after")
+    parser.add_argument(
+        "--hold-out",
+        type=values.share,
+        default=0.0,
+        metavar="SHARE",
+        help="this share of the documents, by digest, goes to DIR/val",
+    )
+
+
+def tokenize_train(args: argparse.Namespace) -> ExitStatus:
+    """`apr tokenize train`: a byte-level BPE from text."""
+    from pv_trainer.atomic import atomic_file
+    from pv_trainer.data.encode import read_documents
+    from pv_trainer.data.tokenizer import read_tokenizer, train_bpe
+
+    if args.output.exists():
+        raise UsageError(error_ids.USAGE, f"--output {args.output} exists", "name a new file")
+    text = train_bpe((d.text for d in read_documents(args.input)), args.vocab_size)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(args.output) as file:
+        file.write(text.encode())
+    info = read_tokenizer(args.output)
+    report = {
+        "tokenizer": str(args.output),
+        "tokenizer_sha256": info.digest,
+        "vocab_size": info.vocab_size,
+        "eos_token_id": info.eos_id,
+    }
+    answer(args, report, lambda r: f"{r['tokenizer']}: {r['vocab_size']} ids")
+    return ExitStatus.BUDGET_END
+
+
+def tokenize_encode(args: argparse.Namespace) -> ExitStatus:
+    """`apr tokenize encode`: text into shards with a manifest, whole or not at all."""
+    from pv_trainer.data.encode import (
+        EncodeOptions,
+        SplitShare,
+        encode_corpus,
+        read_documents,
+    )
+
+    splits = [SplitShare("train", 1.0 - args.hold_out, ".")]
+    if args.hold_out:
+        splits.append(SplitShare("val", args.hold_out, "val"))
+    options = EncodeOptions(shard_tokens=args.shard_tokens, eos_policy=args.eos_policy)
+    documents = read_documents(args.input)
+    written = encode_corpus(documents, args.tokenizer, args.output, splits, options)
+    report = {
+        "output": str(args.output),
+        "splits": [
+            {
+                "path": str(split.path),
+                "manifest": asdict(split.manifest),
+                "gates": [asdict(gate) for gate in split.gates],
+            }
+            for split in written
+        ],
+    }
+    answer(args, report, _encode_text)
+    return ExitStatus.BUDGET_END
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="UTF-8 text files, .jsonl with a text field, or folders of them",
+    )
+
+
+def _encode_text(report: dict[str, Any]) -> str:
+    lines = []
+    for split in report["splits"]:
+        manifest = split["manifest"]
+        gates = ", ".join(f"{gate['metric']} {gate['value']:g}" for gate in split["gates"])
+        counts = f"{manifest['total_tokens']} tokens of {manifest['documents']} documents"
+        lines.append(f"{split['path']}: {counts}; {gates}")
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""Values of flags: texts from a command line as numbers, within their limits."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Final
+
+
+_SMALLEST_VOCABULARY: Final = 257
+"""Every byte, and the end of text."""
+_LARGEST_VOCABULARY: Final = 2**20
+"""The tokenizers library reserves memory for all of it, and aborts if it gets none."""
+
+
+def count(text: str) -> int:
+    """A whole number from 0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    return _whole_number(text, minimum=0)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    return _whole_number(text, minimum=1)
+
+
+def vocabulary(text: str) -> int:
+    """The number of ids of a tokenizer.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    value = _whole_number(text, minimum=_SMALLEST_VOCABULARY)
+    if value > _LARGEST_VOCABULARY:
+        raise argparse.ArgumentTypeError(f"{text} is above {_LARGEST_VOCABULARY}")
+    return value
+
+
+def _whole_number(text: str, minimum: int) -> int:
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not minimum <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum}")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def rate(text: str) -> float:
+    """A learning rate, from 1e-7 to 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    value = number(text)
+    if not 1e-7 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1e-7 to 1")
+    return value
+
+
+def share(text: str) -> float:
+    """A share, from 0 up to 1 and without 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    value = number(text)
+    if not 0.0 <= value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 up to 1")
+    return value

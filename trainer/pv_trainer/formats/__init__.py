@@ -1,0 +1,1 @@
+"""Files that hold checkpoints: .apr, .safetensors, Hugging Face directories; no model."""

@@ -1,0 +1,1 @@
+"""The decoder: its shape, its forward pass, its loss."""

@@ -1,0 +1,155 @@
+"""run.json: what a run was, what it read, and how it ended. It exists from start to end."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from pv_trainer import error_ids
+from pv_trainer.atomic import atomic_file
+from pv_trainer.data.shards import file_sha256
+from pv_trainer.errors import CheckpointFailed
+from pv_trainer.exit_status import CRASH_CODE, CRASHED
+from pv_trainer.training.metrics import METRIC_SOURCES
+from pv_trainer.training.optimizer import nonzero_state_values
+from pv_trainer.training.schedule import learning_rate
+from pv_trainer.version import installed_version
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pv_trainer.checkpoints.init import PopulationReport
+    from pv_trainer.data.shards import Dataset
+    from pv_trainer.errors import AprError
+    from pv_trainer.training.adamw import AdamW
+    from pv_trainer.training.preflight import TrainingPlan
+
+RUN_FILE: Final = "run.json"
+
+
+def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json, whole or not at all.
+
+    Raises:
+        CheckpointFailed: it can't be written.
+    """
+    try:
+        with atomic_file(run_dir / RUN_FILE) as file:
+            file.write(json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+    except OSError as error:
+        raise CheckpointFailed(
+            error_ids.CHECKPOINT, f"{run_dir / RUN_FILE}: {error}"
+        ) from error
+
+
+def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> dict[str, Any]:
+    """What is known before the first batch: model, inputs by digest, budget, environment."""
+    return {
+        "status": "RUNNING",
+        "exit_code": None,
+        "version": installed_version(),
+        "mode": plan.regime.mode,
+        "regime": asdict(plan.regime),
+        "options": _describe_options(plan),
+        "horizon": plan.horizon,
+        "config": asdict(plan.config),
+        "config_sources": dict(plan.sources),
+        "init": _describe_init(plan),
+        "population": None if population is None else population.to_json(),
+        "tokenizer_sha256": plan.tokenizer.digest,
+        "dataset": _describe_dataset(plan.train.dataset),
+        "val": _describe_dataset(plan.val_dataset)
+        | {
+            "val_set_id": plan.val.id,
+            "windows": len(plan.val.ids_NT),
+            "targets": plan.val.tokens,
+        },
+        "gates": {name: [asdict(gate) for gate in gates] for name, gates in plan.gates.items()},
+        "metrics": dict(METRIC_SOURCES),
+        "environment": describe_environment(plan),
+    }
+
+
+def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
+    """What the numbers depend on beside the inputs."""
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "world_size": 1,
+        "device": plan.device,
+        "device_name": torch.cuda.get_device_name(plan.device)
+        if plan.device.startswith("cuda")
+        else "cpu",
+        "dtype": plan.dtype,
+        "optimizer": "AdamW(fused=True)",
+        "compile": plan.options.compile,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def describe_start(plan: TrainingPlan, optimizer: AdamW, step: int) -> dict[str, Any]:
+    """Whether optimizer and schedule are fresh, measured on the optimizer itself."""
+    return {
+        "nonzero_state_values": nonzero_state_values(optimizer),
+        "schedule_step": step,
+        "lr": learning_rate(
+            step,
+            peak=plan.regime.lr,
+            warmup_steps=plan.regime.warmup_steps,
+            num_steps=plan.horizon,
+        ),
+    }
+
+
+def describe_failure(error: AprError) -> dict[str, Any]:
+    """How a run that failed on purpose ended."""
+    return {
+        "status": error.status.value,
+        "exit_code": error.status.code,
+        "error": {"id": error.id, "what": error.what, "remedy": error.remedy},
+    }
+
+
+def describe_crash(error: BaseException) -> dict[str, Any]:
+    """How a run ended that met a defect of this program."""
+    what = f"{type(error).__name__}: {error}"
+    return {
+        "status": CRASHED,
+        "exit_code": CRASH_CODE,
+        "error": {"id": None, "what": what, "remedy": "run again with --debug for the place"},
+    }
+
+
+def _describe_init(plan: TrainingPlan) -> dict[str, Any] | None:
+    if plan.checkpoint is None:
+        return None
+    return {
+        "path": str(plan.checkpoint.path),
+        "kind": plan.checkpoint.kind,
+        "files": {str(file): file_sha256(file) for file in plan.checkpoint.files},
+    }
+
+
+def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "path": str(dataset.path),
+        "manifest_sha256": dataset.digest,
+        "corpus_sha256": dataset.manifest.corpus_sha256,
+        "documents": dataset.manifest.documents,
+        "total_tokens": dataset.manifest.total_tokens,
+    }
+
+
+def _describe_options(plan: TrainingPlan) -> dict[str, Any]:
+    return {
+        name: str(value) if hasattr(value, "parts") else value
+        for name, value in asdict(plan.options).items()
+    }
