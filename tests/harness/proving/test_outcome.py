@@ -54,16 +54,23 @@ def defect(*accept: str) -> Defect:
 
 
 Lost_ = tuple[str, bool]
+TOO_HIGH = "loss is 2, but must be ≤ 1"
 
 
 @pytest.mark.parametrize(
     ("records", "lost", "outcome", "reason"),
     [
-        ([record(Outcome.FAILED, loss=2)], [], "KILLED", "said so"),
+        # Judged here, whatever the record says: one that was ended early says nothing.
+        ([record(Outcome.FAILED, loss=2)], [], "KILLED", TOO_HIGH),
         # whatever else happened: the declared reason was seen
-        ([record(Outcome.ERROR, loss=2, steps=None)], [], "KILLED", "said so"),
-        ([record(), record(Outcome.FAILED, loss=2)], [("gone", True)], "KILLED", "said so"),
-        ([record(Outcome.FAILED, loss=float("nan"))], [], "KILLED", "said so"),
+        ([record(Outcome.ERROR, loss=2, steps=None)], [], "KILLED", TOO_HIGH),
+        ([record(), record(Outcome.FAILED, loss=2)], [("gone", True)], "KILLED", TOO_HIGH),
+        (
+            [record(Outcome.FAILED, loss=float("nan"))],
+            [],
+            "KILLED",
+            "loss is nan, but must be ≤ 1",
+        ),
         (
             [record(Outcome.FAILED, steps=4)],
             [],
