@@ -9,10 +9,16 @@ import json
 import sys
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Section: TypeAlias = "tuple[str, str, tuple[str, ...]]"
+"""Title, text, and where in the schema the keys stand."""
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "contract-format.md"
@@ -66,7 +72,6 @@ SECTIONS = (
     ("`defects`", _DEFECTS, ("defect",)),
     ("`controls`", _CONTROLS, ("control",)),
 )
-"""Title, text, and where in the schema the keys stand."""
 EXAMPLE = """\
 apiVersion: pv/v1
 id: my-trainer-v1                  # the file is my-trainer-v1.yaml
@@ -110,8 +115,13 @@ def main() -> int:
 
 def render(schema: dict[str, Any]) -> str:
     """The document for a schema."""
-    parts = [INTRODUCTION.format(example=EXAMPLE)]
-    for title, text, way in SECTIONS:
+    return f"{INTRODUCTION.format(example=EXAMPLE)}\n{render_sections(schema, SECTIONS)}"
+
+
+def render_sections(schema: dict[str, Any], sections: Sequence[Section]) -> str:
+    """A table of keys for each part of a schema, below its heading and its text."""
+    parts = []
+    for title, text, way in sections:
         part = _find(schema, way)
         parts.append(f"## {title}\n")
         parts += [fill(text, WIDTH) + "\n"] if text else []
@@ -127,6 +137,7 @@ def _find(schema: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
     for name in way:
         known = part.get("definitions", {})
         part = known[name] if name in known else part["properties"][name]
+        part = part.get("items", part)
     return part
 
 

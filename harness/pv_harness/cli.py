@@ -38,12 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"pv {__version__}")
         return 0
+    if words[:1] == ["validate"] and (code := _recall(words)) is not None:
+        return code
     parser = make_parser(words)
     if not words:
         parser.print_help(sys.stderr)
         print("\npv: name a VERB", file=sys.stderr)
         return 2
     args, unknown = parser.parse_known_args(words)
+    args.words = words
     if unknown:
         # Not parser.error(), which shows the usage of pv instead of the verb's.
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -61,21 +64,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _recall(words: Sequence[str]) -> int | None:
+    """The exit code of an answer that was kept and still holds, which is printed; or None.
+
+    Reading the command line alone would take longer.
+    """
+    import os
+
+    from pv_harness.workflow.recalled_answers import find_caches, recall_answer, request_of
+
+    _collect_rarely()
+    caches, request = find_caches(os.environ), request_of(words, os.environ)
+    kept = recall_answer(caches, request) if caches and request and sys.stdout else None
+    if kept is None:
+        return None
+    text, code = kept
+    try:
+        try:
+            print(text)
+        except UnicodeEncodeError:
+            _prepare_process()
+            print(text)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        return _tell(error)
+    return code
+
+
 def _prepare_process() -> None:
     """Let signals end us as Ctrl-C does, and let no character stop us from printing.
 
     Raises:
         InfrastructureError: standard output is closed.
     """
-    import gc
     import io
     import signal
 
     from pv_harness.plain_characters import HANDLER, register_handler
 
-    # A command keeps nearly all that it reads until it ends: of a large project a third of the
-    # time went into looking for garbage among it.
-    gc.set_threshold(1_000_000)
+    _collect_rarely()
     _open_streams()
     register_handler()
     for name in ("SIGTERM", "SIGHUP"):
@@ -83,6 +114,16 @@ def _prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
+
+
+def _collect_rarely() -> None:
+    """Look for garbage almost never: a command keeps nearly all that it reads until it ends.
+
+    Of a large project a third of the time went into that.
+    """
+    import gc
+
+    gc.set_threshold(1_000_000)
 
 
 def _open_streams() -> None:
@@ -108,14 +149,15 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line of pv: the verb that `words` begin with, and its options; or all."""
     import argparse
     import importlib
-    from pathlib import Path
+
+    from pv_harness.commands.paths import given_path
 
     parser = argparse.ArgumentParser(
         prog="pv",
         description="Contracts declare falsifiers; checks try to refute them; "
         "the scoreboard is derived from evidence.",
         epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"pv {__version__}")
@@ -129,12 +171,12 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
             help=text,
             description=text,
             epilog=_EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_formatter,
             allow_abbrev=False,
         )
         verb.set_defaults(parser=verb)
         verb.add_argument(
-            "--root", type=Path, metavar="DIR", help="the project (default: here)"
+            "--root", type=given_path, metavar="DIR", help="the project (default: here)"
         )
         verb.add_argument("--debug", action="store_true", help="show an error's traceback")
         if name in words:
@@ -142,6 +184,23 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
             module.add_arguments(verb)
             verb.set_defaults(run=module.run)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """A formatter as wide as the terminal.
+
+    Left to itself argparse asks shutil for the width, once for each option: 5 ms.
+    """
+    import argparse
+    import os
+
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        width = int(columns) if columns.isdecimal() else 0
+        width = width or os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no standard output, closed, or no terminal
+        width = 0
+    return argparse.RawDescriptionHelpFormatter(prog, width=(width or 80) - 2)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

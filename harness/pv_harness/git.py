@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def ask_git(
-    folder: Path, *words: str, timeout_s: float | None = None
+    folder: Path, *words: str, timeout_s: float | None = None, given: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
     """A git command that has ended, whatever its exit code, run in a folder.
+
+    `given` is what it reads from its standard input.
 
     Raises:
         OSError: git can't be started.
@@ -24,7 +26,7 @@ def ask_git(
     return subprocess.run(  # noqa: S603 - words, and no shell
         ["git", "--no-optional-locks", "-C", str(folder), *words],  # noqa: S607 - on PATH
         env={**os.environ, "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         check=False,
         timeout=timeout_s,

@@ -28,6 +28,7 @@ from pv_harness.errors import PvError
 from pv_harness.measuring.blame import subject_place
 from pv_harness.measuring.command import CommandTimeoutError
 from pv_harness.measuring.devices import VISIBLE, Slot
+from pv_harness.measuring.exit_status import exit_code_of, write_exit
 from pv_harness.measuring.forked import take_templates
 from pv_harness.measuring.plan import PLAN_VARIABLE, read_plan
 from pv_harness.measuring.record import write_collected
@@ -45,6 +46,7 @@ _SESSION = pytest.StashKey[CheckSession]()
 _OWN_PLAN = pytest.StashKey[bool]()
 _SLOT = pytest.StashKey[Slot]()
 _COLLECTED = pytest.StashKey[list[pytest.Item]]()
+_LAST_DOWN = pytest.StashKey[int | None]()
 _WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
 _NO_ASYNC = "async def functions are not natively supported"
 """How pytest begins to say that a check was not run at all, though it calls that a failure."""
@@ -170,6 +172,21 @@ def pytest_runtest_makereport(
         report.when, report.outcome, text, refuted=refuted, timed_out=timed_out
     )
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Learn how a worker of xdist ended that died: the check that it ran comes next."""
+    node.config.stash[_LAST_DOWN] = exit_code_of(node) if error else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, sched: Any) -> None:
+    """Note for the runner how the process of this check ended."""
+    session = sched.config.stash.get(_SESSION, None)
+    code = sched.config.stash.get(_LAST_DOWN, None)
+    if session is not None and code is not None:
+        write_exit(session.plan.record_dir, crashitem, code)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ need no configuration at all.
 
 from __future__ import annotations
 
-import difflib
+import errno
 import os
 import tomllib
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 CONFIGURATION = "pyproject.toml"
 _MAX_SIZE_BYTES = 4 << 20
@@ -194,6 +194,8 @@ class _Table:
             )
         for key in self.value:
             if key not in _KNOWN:
+                import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+
                 meant = difflib.get_close_matches(key, _KNOWN, n=1)
                 remedy = f"did you mean {meant[0]!r}?" if meant else f"it knows {_LISTED}"
                 raise UsageError(f"{self.file}: [tool.pv] has unknown key {key!r}; {remedy}")
@@ -206,13 +208,16 @@ class _Table:
         return tuple(value)
 
     def paths(self, name: str, root: Path, default: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple(_resolved(root / item) for item in self.words(name, default))
+        words = self.words(name, default)
+        self._refuse_impossible(name, words)
+        return tuple(_resolved(root / item) for item in words)
 
     def path(self, name: str, default: str) -> str:
         value = self.value.get(name, default)
         if not isinstance(value, str) or not value:
             self._refuse(name, "a path")
         self._refuse_nul(name, [value])
+        self._refuse_impossible(name, [value])
         return str(value)
 
     def commands(self, name: str) -> dict[str, tuple[str, ...]]:
@@ -227,6 +232,7 @@ class _Table:
             if not isinstance(value, str) or not value:
                 self._refuse_entry(name, key, "the path of a public key")
             self._refuse_nul(name, [value])
+            self._refuse_impossible(name, [value])
         return dict(self._table(name))
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -246,6 +252,22 @@ class _Table:
         raise UsageError(
             f"{self.file}: [tool.pv.{name}] {key} should be {wanted}, it is {found}"
         )
+
+    def _refuse_impossible(self, name: str, paths: Iterable[str]) -> None:
+        for path in paths:
+            if not path:
+                raise UsageError(
+                    f"{self.file}: [tool.pv] {name} holds an empty path; the project's folder "
+                    "is called ."
+                )
+            try:
+                os.lstat(self.file.parent / path)
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    raise UsageError(
+                        f"{self.file}: [tool.pv] {name} holds {show(path)}, which is longer "
+                        "than a path, or one name in it, can be"
+                    ) from error
 
     def _refuse_nul(self, name: str, values: list[str]) -> None:
         if any("\0" in value for value in values):

@@ -32,6 +32,11 @@ class FileChangedError(OSError):
     """A file that somebody wrote to while it was read: its bytes may be of two versions."""
 
 
+def kind_of(mode: int) -> str:
+    """What a file is that is no regular one, in words: `a named pipe`."""
+    return _KINDS.get(stat.S_IFMT(mode), "no regular file")
+
+
 def is_regular(path: Path) -> bool:
     """Whether a regular file is there; False for any name that no file can have.
 
@@ -53,10 +58,15 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
     """
     with open_regular(path) as (descriptor, before):
         data = _read_at_most(descriptor, limit_bytes)
-        after = os.fstat(descriptor)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if not is_unchanged(descriptor, before):
             raise FileChangedError(errno.EAGAIN, "changed while it was read; try again")
         return data
+
+
+def is_unchanged(descriptor: int, before: os.stat_result) -> bool:
+    """Whether an open file still has the size and the time that it had `before`."""
+    after = os.fstat(descriptor)
+    return (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 
 def read_growing(path: Path, limit_bytes: int) -> bytes:
@@ -86,9 +96,8 @@ def open_regular(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         raise OSError(errno.EINVAL, f"not a file name: {error}") from error
     try:
         facts = os.fstat(descriptor)
-        kind = stat.S_IFMT(facts.st_mode)
-        if kind != stat.S_IFREG:
-            what = _KINDS.get(kind, "not a regular file")
+        if not stat.S_ISREG(facts.st_mode):
+            what = kind_of(facts.st_mode)
             raise OSError(errno.EINVAL, f"is {what}, it should be a regular file")
         yield descriptor, facts
     finally:

@@ -66,13 +66,19 @@ def remember(file: Path, entry: object) -> None:
         file: `KIND-NAME.json` in the cache folder; of each kind the newest 64 stay.
         entry: what JSON has a form for; NaN and the infinities too.
     """
+    body = json.dumps(entry, separators=(",", ":")).encode()
+    keep_bytes(file, digest_bytes(body).encode() + b"\n" + body)
+
+
+def keep_bytes(file: Path, data: bytes) -> None:
+    """Keep the bytes of an entry as `remember` keeps a value; to read them is the caller's."""
+    if len(data) > _MAX_SIZE_BYTES:
+        return
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _is_ours(file.parent):
-            body = json.dumps(entry, separators=(",", ":")).encode()
-            if len(body) < _MAX_SIZE_BYTES:
-                write_atomically(file, digest_bytes(body).encode() + b"\n" + body)
-                _forget_oldest(file)
+            write_atomically(file, data)
+            _forget_oldest(file)
 
 
 def own_digest() -> str:
@@ -103,6 +109,8 @@ def _is_ours(folder: Path) -> bool:
 
 def _forget_oldest(newest: Path) -> None:
     kind = newest.name.partition("-")[0]
-    entries = sorted(newest.parent.glob(f"{kind}-*.json"), key=lambda f: f.stat().st_mtime)
+    entries = sorted(
+        newest.parent.glob(f"{kind}-*{newest.suffix}"), key=lambda f: f.stat().st_mtime
+    )
     for old in entries[:-_MOST_ENTRIES]:
         old.unlink(missing_ok=True)

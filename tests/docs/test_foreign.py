@@ -24,7 +24,9 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 def test_every_finding_on_foreign_files_is_listed() -> None:
     listed = re.findall(r"^\| (PV\d{3}) \|", TEXT, re.MULTILINE)
-    assert listed == ["PV014", *(code for code in RULE_CODES if "PV080" <= code <= "PV092")]
+    native = {"PV093"}  # what is left to say in a contract that `pv migrate` wrote
+    codes = [code for code in RULE_CODES if code >= "PV080" and code not in native]
+    assert listed == ["PV014", *codes]
 
 
 def test_every_key_of_falsifiers_is_named() -> None:

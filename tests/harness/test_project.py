@@ -151,6 +151,16 @@ def test_a_path_is_shown_from_the_root_if_it_lies_below(tmp_path: Path) -> None:
         ('[tool.pv]\nreports = ""', "[tool.pv] reports should be a path, it is ''"),
         ("[tool.pv]\npolicy = 1", "[tool.pv] policy should be a path, it is 1"),
         ('[tool.pv]\npolicy = "a\\u0000"', "[tool.pv] policy holds a NUL character"),
+        (
+            '[tool.pv]\ncontracts = [""]',
+            "[tool.pv] contracts holds an empty path; the project's",
+        ),
+        (
+            f'[tool.pv]\nchecks = ["{"x" * 300}"]',
+            "which is longer than a path, or one name in it, can be",
+        ),
+        (f'[tool.pv]\nevidence = "{"y/" * 3000}"', "which is longer than a path, or one name"),
+        (f'[tool.pv.keys]\nci = "{"x" * 300}"', "[tool.pv] keys holds 'xxx"),
         ("[tool.pv]\npreload = 1", "[tool.pv] preload should be a list of strings, it is 1"),
         ("[tool.pv]\ninputs = []", "[tool.pv.inputs] should be a table, it is a list of 0"),
         (

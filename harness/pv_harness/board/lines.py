@@ -91,6 +91,20 @@ def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> Ite
     yield (start + line).rstrip()
 
 
+def wrap_parts(text: str, width: int, separator: str = " · ") -> Iterator[str]:
+    """As `wrap`, but lines break between parts alone, as long as each of them has room."""
+    parts = text.split(separator)
+    line = ""
+    for place, part in enumerate(parts, 1):
+        longer = f"{line}{separator}{part}" if line else part
+        room = width if place == len(parts) else width - len(separator.rstrip())
+        if line and cells(harmless(longer)) > room:
+            yield from wrap(line + separator, width)
+            longer = part
+        line = longer
+    yield from wrap(line, width)
+
+
 def _words(text: str, room: int) -> Iterator[str]:
     for word in harmless(text).split(" "):
         left = word

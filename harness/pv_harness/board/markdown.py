@@ -9,21 +9,25 @@ tables.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from pv_harness.board.answer import ANSWERS, why_answered
 from pv_harness.board.phrases import (
     Tone,
     age_of,
     brief_reason,
     by_urgency,
     harmless,
+    short_status,
     show_headline,
     show_potency,
     tone_of,
 )
 from pv_harness.board.scoreboard import summary_lines
+from pv_harness.exit_code import ExitCode
 
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ MAX_BYTES = 1_000_000
 _LONGEST_CELL = 600
 _ROOM_FOR_ENDS = 1_000
 """Bytes kept free for what closes a table and says what was left out."""
+_COMMAND = re.compile(r"pv [\w ./*'=:-]*[\w*']", re.ASCII)
+"""As much of a cure as is a command, in letters that mean nothing to Markdown."""
 _WANTING = ("", "falsifier", "status", "why not higher", "to change that")
 _ROW = ("", "falsifier", "status", "measured", "killed", "age", "on")
 _MARKS = {
@@ -49,6 +55,15 @@ _MARKS = {
 }
 
 
+_ANSWERED = {
+    ExitCode.SATISFIED: "✅",
+    ExitCode.DENIED: "❌",
+    ExitCode.CANNOT_JUDGE: "⚪",
+    ExitCode.UNKNOWN: "🟡",
+    ExitCode.INFRASTRUCTURE: "💥",
+}
+
+
 def render_markdown(board: Scoreboard, *, now_s: float, max_bytes: int = MAX_BYTES) -> str:
     """The board as Markdown of at most `max_bytes`; text from contracts is shown as text.
 
@@ -59,7 +74,7 @@ def render_markdown(board: Scoreboard, *, now_s: float, max_bytes: int = MAX_BYT
     """
     when = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = _Page(max_bytes - _ROOM_FOR_ENDS)
-    page.add("# Scoreboard", "", f"Derived from evidence on {when}.", "")
+    page.add("# Scoreboard", "", _answer(board), "", f"Derived from evidence on {when}.", "")
     page.add(*(f"- {escape_markdown(line)}" for line in summary_lines(board)))
     wanting = by_urgency(board.rows)
     if wanting:
@@ -116,10 +131,13 @@ class _Page:
         self._room -= sum(len(line.encode()) + 1 for line in lines)
 
     def table(self, heading: Sequence[str], rows: Iterator[Iterable[str]], count: int) -> int:
-        """Add a table of as many of the `count` rows as fit, and say how many did not."""
+        """Add a table of as many of the `count` rows as fit, and say how many did not.
+
+        The cells are Markdown already.
+        """
         lines = [_table_row(heading), "|" + "---|" * len(heading)]
         for shown, row in enumerate(rows):
-            if not self.add(*lines, _table_row(map(escape_markdown, row))):
+            if not self.add(*lines, _table_row(row)):
                 return count - shown
             lines = []
         return 0
@@ -136,16 +154,37 @@ def _table_row(cells: Iterable[str]) -> str:
 def _attention_cells(row: Row) -> tuple[str, ...]:
     status = row.status
     mark = _MARKS[tone_of(status)]
-    cells = (mark, _label(row), str(status), brief_reason(status), status.cure)
-    return tuple(map(_shorten, cells))
+    texts = (mark, _label(row), short_status(status), brief_reason(status))
+    return (*map(_cell, texts), _cure(_shorten(status.cure)))
 
 
 def _row_cells(row: Row, now_s: float) -> tuple[str, ...]:
     record = row.status.record
     lane = record.lane if record is not None else ""
     numbers = (show_headline(row), show_potency(row), age_of(row, now_s), lane)
-    cells = (_MARKS[tone_of(row.status)], _label(row), str(row.status), *numbers)
-    return tuple(map(_shorten, cells))
+    texts = (_MARKS[tone_of(row.status)], _label(row), short_status(row.status), *numbers)
+    return tuple(map(_cell, texts))
+
+
+def _cell(text: str) -> str:
+    return escape_markdown(_shorten(text))
+
+
+def _cure(text: str) -> str:
+    """Advice as text; a command as code, from which it can be copied as it is."""
+    command = _COMMAND.match(text)
+    if command is None:
+        return escape_markdown(text)
+    return f"`{command[0]}`{escape_markdown(text[command.end() :])}"
+
+
+def _answer(board: Scoreboard) -> str:
+    """The answer first, as the page has it."""
+    code, why = board.exit_code, escape_markdown(why_answered(board))
+    word = f"{_ANSWERED[code]} {ANSWERS[code]}"
+    return (
+        f"{word}: {why} (exit code {code.value})" if why else f"{word} (exit code {code.value})"
+    )
 
 
 def _label(row: Row) -> str:

@@ -271,7 +271,8 @@ def summary_lines(board: Scoreboard) -> tuple[str, ...]:
     rows = board.counted
     tally = " · ".join(f"{word} {count}" for word, count in sorted(board.tally.items()))
     defects = defect_counts(board)
-    waiting = f" · {defects.waiting} wait for their device" if defects.waiting else ""
+    waits = "waits for its" if defects.waiting == 1 else "wait for their"
+    waiting = f" · {defects.waiting} {waits} device" if defects.waiting else ""
     apart = len(board.rows) - len(rows)
     lines = [
         (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from pv_harness.board.lines import Painter, cells, cut, cut_middle, pad, wrap
+from pv_harness.board.lines import Painter, cells, cut, cut_middle, pad, wrap, wrap_parts
 from pv_harness.board.phrases import (
     Tone,
     age_of,
@@ -67,7 +67,7 @@ def render_scoreboard(
         heading = cut("what is not at its ceiling, the most urgent last:", width)
         lines += [painter.paint(heading, "bold"), *attention, ""]
     for text in summary_lines(board):
-        lines += wrap(text, width)
+        lines += wrap_parts(text, width)
     return "\n".join(line.rstrip() for line in lines)
 
 

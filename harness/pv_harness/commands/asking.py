@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv_harness.commands.paths import given_path
 from pv_harness.errors import UsageError
+from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add_names(verb: argparse.ArgumentParser) -> None:
 def add_signing(verb: argparse.ArgumentParser) -> None:
     """`--sign KEYFILE`: for a verb that stores evidence."""
     text = "sign what is stored with this ed25519 private key, in PEM"
-    verb.add_argument("--sign", type=Path, metavar="KEYFILE", help=text)
+    verb.add_argument("--sign", type=given_path, metavar="KEYFILE", help=text)
 
 
 def positive(text: str) -> int:
@@ -53,7 +54,8 @@ def find_project(args: argparse.Namespace) -> Project:
 
     start = args.root or Path.cwd()
     if not start.is_dir():
-        raise UsageError(f"--root {start}: no such folder")
+        what = "is a file; give the folder of a project" if start.exists() else "no such folder"
+        raise UsageError(f"--root {printable(str(start))}: {what}")
     project = load_project(find_root(start))
     key = getattr(args, "sign", None)
     return project if key is None else _signing_with(project, key)
@@ -104,6 +106,8 @@ def print_board(board: Scoreboard) -> None:
 
 def width() -> int:
     """Columns of the terminal; 100 where there is none."""
+    import shutil  # 3 ms, with all its archive formats
+
     return shutil.get_terminal_size((100, 24)).columns
 
 

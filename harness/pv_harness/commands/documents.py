@@ -6,16 +6,17 @@ import argparse
 import difflib
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv_harness.commands.paths import written_file
 from pv_harness.errors import UsageError
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from pv_harness.board.html.comparison import Since
+    from pv_harness.board.html.comparison import NotCompared, Since
     from pv_harness.board.scoreboard import Scoreboard
 
 FORMATS = (
@@ -48,7 +49,7 @@ def wanted(text: str) -> Wanted:
         raise argparse.ArgumentTypeError(f"{name!r} is no format; {hint}")
     if equals and not file:
         raise argparse.ArgumentTypeError(f"{text!r} names no file behind the =")
-    return Wanted(name, Path(file) if file else None)
+    return Wanted(name, written_file(file) if file else None)
 
 
 def resolve_documents(formats: Sequence[Wanted], output: Path | None) -> tuple[Wanted, ...]:
@@ -82,7 +83,7 @@ def render(
     *,
     width: int,
     color: bool,
-    since: Since | None = None,
+    since: Since | NotCompared | None = None,
 ) -> str:
     """The board as one document; every format but `text` ends with a newline.
 

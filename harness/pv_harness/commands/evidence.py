@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import add_signing, find_project
+from pv_harness.commands.paths import existing_file, given_path
 from pv_harness.errors import UsageError
 from pv_harness.exit_code import ExitCode
 from pv_harness.wording import counted, printable, show
@@ -47,7 +48,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         action.set_defaults(parser=action)
         # The verb has these too; here their defaults must not overwrite what was said there.
         action.add_argument(
-            "--root", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="the project"
+            "--root",
+            type=given_path,
+            metavar="DIR",
+            default=argparse.SUPPRESS,
+            help="the project",
         )
         action.add_argument(
             "--debug",
@@ -66,7 +71,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     )
     made["show"].add_argument("digest", metavar="DIGEST", help="its first few digits will do")
     made["merge"].add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR", help="a store, such as reports/evidence"
+        "folders",
+        nargs="+",
+        type=given_path,
+        metavar="DIR",
+        help="a store, such as reports/evidence",
     )
     made["gc"].add_argument(
         "--keep",
@@ -79,7 +88,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     made["keygen"].add_argument("name", metavar="NAME", help="of the signer")
     made["keygen"].add_argument(
         "--dir",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help="where both go (default: here, if git would not take up the private one)",
     )
@@ -114,9 +123,9 @@ def _add_trust(action: argparse.ArgumentParser) -> None:
 
 def _named_file(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
-    if not name or not path or "\0" in path:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
-    return name, Path(path)
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{show(text)} is not NAME=FILE")
+    return name, existing_file(path)
 
 
 def _trusted(args: argparse.Namespace, project: Project) -> Mapping[str, Path]:
@@ -264,6 +273,8 @@ def _make_keys(args: argparse.Namespace) -> ExitCode:
     from pv_harness.workflow.committing import would_be_committed
 
     project, folder = find_project(args), args.dir or Path()
+    if not folder.is_dir():
+        raise UsageError(f"--dir {printable(str(folder))}: no such folder; make it first")
     exposed = would_be_committed(folder / f"{args.name}{_PRIVATE}")
     if exposed and args.dir is None:
         raise UsageError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import width
+from pv_harness.commands.paths import given_path
 from pv_harness.exit_code import ExitCode
 from pv_harness.wording import printable
 
@@ -25,7 +26,11 @@ next:
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The options of `pv init`."""
     verb.add_argument(
-        "folder", nargs="?", type=Path, metavar="DIR", help="the repository (default: here)"
+        "folder",
+        nargs="?",
+        type=given_path,
+        metavar="DIR",
+        help="the repository (default: here)",
     )
     verb.add_argument(
         "--name", metavar="NAME", help="what contract and IDs are called (default: the project)"

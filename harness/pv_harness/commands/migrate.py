@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import find_project
+from pv_harness.commands.paths import given_path, written_file
 from pv_harness.errors import UsageError
 from pv_harness.exit_code import ExitCode
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The options of `pv migrate`."""
-    verb.add_argument("file", type=Path, metavar="FILE", help="a contract without apiVersion")
+    verb.add_argument(
+        "file", type=given_path, metavar="FILE", help="a contract without apiVersion"
+    )
     verb.add_argument(
         "--output",
-        type=Path,
+        type=written_file,
         metavar="FILE",
         help="write to this file, whose stem becomes the ID (default: standard output)",
     )

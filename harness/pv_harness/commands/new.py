@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import find_project
+from pv_harness.commands.paths import given_path
 from pv_harness.exit_code import ExitCode
 
 
@@ -18,7 +18,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("id", metavar="ID", help="permanent, such as FALSIFY-MY-TRAINER-002")
     verb.add_argument(
         "--contract",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="where it is declared; made if it does not exist (default: the one contract "
         "that declares IDs with the same beginning)",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import find_project, width
+from pv_harness.commands.paths import given_path
 
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "file",
         nargs="?",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="a file of `kind: release` (default: the one among the contracts)",
     )

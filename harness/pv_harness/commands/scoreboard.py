@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.commands.asking import (
@@ -16,6 +15,7 @@ from pv_harness.commands.asking import (
     width,
 )
 from pv_harness.commands.documents import FORMATS, render, resolve_documents, wanted
+from pv_harness.commands.paths import written_file
 from pv_harness.errors import UsageError
 
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pv_harness.board.html.comparison import Since
+    from pv_harness.board.html.comparison import NotCompared, Since
+    from pv_harness.board.scoreboard import Scoreboard
     from pv_harness.commands.documents import Wanted
     from pv_harness.exit_code import ExitCode
     from pv_harness.project import Project
@@ -44,12 +45,16 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         help=f"{', '.join(FORMATS)}; again, with a FILE, for more than one",
     )
     verb.add_argument(
-        "--output", type=Path, metavar="FILE", help="where the format without a FILE goes"
+        "--output",
+        type=written_file,
+        metavar="FILE",
+        help="where the format without a FILE goes",
     )
     verb.add_argument(
         "--since",
         metavar="REF",
-        help="html: show what changed since a git revision, or a scoreboard in JSON",
+        help="html: show what changed since a git revision, or a scoreboard in JSON; "
+        "default: since the last release, as far as that takes no time",
     )
 
 
@@ -63,7 +68,7 @@ def run(args: argparse.Namespace) -> ExitCode:
     board = select_board(declared, args, history=history)
     board = waive_board(board, declared.project, time.time(), note)
     root = declared.project.root
-    since = _read_since(args.since, documents, declared.project)
+    since = _read_since(args, documents, declared.project, board)
     for document in documents:
         if document.file is None:
             colored = color(sys.stdout)
@@ -84,16 +89,26 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 
 def _read_since(
-    reference: str | None, documents: Sequence[Wanted], project: Project
-) -> Since | None:
-    """What changed since `--since`, for a page; None without it.
+    args: argparse.Namespace,
+    documents: Sequence[Wanted],
+    project: Project,
+    board: Scoreboard,
+) -> Since | NotCompared | None:
+    """What changed since `--since`, for a page; without it since the last release.
 
     Raises:
         UsageError: no format shows it, or the reference means nothing.
     """
+    reference = args.since
+    has_page = any(document.format == "html" for document in documents)
     if reference is None:
-        return None
-    if not any(document.format == "html" for document in documents):
+        # A page of some falsifiers would call all others removed.
+        if not has_page or args.names:
+            return None
+        from pv_harness.workflow.since_release import since_last_release
+
+        return since_last_release(project, board)
+    if not has_page:
         raise UsageError(f"--since {reference}: only --format html shows it; pv diff prints it")
     from pv_harness.board.html.comparison import Since
     from pv_harness.workflow.compare import WORKING_TREE, compare_references

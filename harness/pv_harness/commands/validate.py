@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv_harness.commands.paths import given_path
+
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +46,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     text = "know changed files by their bytes, instead of size and time"
     verb.add_argument("--hash", action="store_true", help=text)
     text = "the file that standard input is judged in place of, as editors need it"
-    verb.add_argument("--stdin-filename", type=Path, metavar="FILE", help=text)
+    verb.add_argument("--stdin-filename", type=given_path, metavar="FILE", help=text)
 
 
 def run(args: argparse.Namespace) -> ExitCode:
@@ -70,29 +72,24 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 
 def _answer_from_cache(args: argparse.Namespace) -> ExitCode:
-    """The answer that was kept, or a new one, which is kept then."""
+    """A new answer, which is kept; `cli` has looked for one that was."""
     import time
 
-    from pv_harness.exit_code import ExitCode
-    from pv_harness.user_cache import find_cache_folder
-    from pv_harness.workflow.kept_answers import Answer, keep_answer, recall_answer
-
-    started_ns = time.time_ns()
-    caches, request = find_cache_folder(os.environ), _request(args)
-    kept = caches and recall_answer(caches, request, by_content=args.hash)
-    if kept:
-        print(kept.text)
-        return ExitCode(kept.code)
     from pv_harness.commands.asking import find_project
+    from pv_harness.user_cache import find_cache_folder
+    from pv_harness.workflow.kept_answers import Answer, keep_answer
+    from pv_harness.workflow.recalled_answers import request_of
     from pv_harness.workflow.validate import find_ground
 
+    started_ns = time.time_ns()
+    caches, request = find_cache_folder(os.environ), request_of(args.words, os.environ)
     project = find_project(args)
     args.paths = args.paths or _configured_paths(project)
     start = (args.root or Path.cwd()).resolve()
     report, text = _answer(args, project, _keeping(caches, project, start, started_ns))
     print(text)
     ground = find_ground(args.paths, project, start, report)
-    if caches and ground:
+    if caches and request and ground:
         answer = Answer(text, report.exit_code)
         keep_answer(
             caches, request, ground, answer, started_ns=started_ns, by_content=args.hash
@@ -115,15 +112,6 @@ def _keeping(
         return keep_files(reading, caches, ground, started_ns)
 
     return keep
-
-
-def _request(args: argparse.Namespace) -> str:
-    """Everything beside the files that the answer depends on."""
-    import sys
-
-    today = datetime.now(UTC).date().isoformat()
-    facts = [args.paths, args.format, args.root, args.hash, Path.cwd(), today, sys.path]
-    return repr([*map(str, facts), sys.executable])
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
@@ -173,7 +161,8 @@ def _answer(
 
     `keeping` makes of a reading of files one that remembers.
     """
-    from pv_harness.workflow.validate import choose_reading, count_processors, validate_paths
+    from pv_harness.contracts.forked_reading import read_by
+    from pv_harness.workflow.validate import count_processors, validate_paths
 
     data, unsaved = None, None
     if _STANDARD_INPUT in args.paths:
@@ -181,13 +170,12 @@ def _answer(
         unsaved = _unsaved(data, args.stdin_filename, project)
     paths = [path for path in args.paths if path != _STANDARD_INPUT]
     processes = args.jobs or min(_MOST_JOBS, count_processors())
-    reading = choose_reading(processes)
     report, with_evidence = validate_paths(
         paths,
         project,
         datetime.now(UTC).date(),
         unsaved,
-        read_plain=reading and keeping(reading),
+        read_plain=keeping(read_by(processes)),
     )
     if args.explain:
         texts = {} if data is None or unsaved is None else {unsaved.path: data}

@@ -252,7 +252,7 @@ class _Scan:
                 return False
 
     def _report_uncollected(self, names: tuple[str, ...], node: ast.stmt) -> None:
-        rule = "pytest collects test functions, alone or in Test classes"
+        rule = "pytest collects functions named test*, alone or in classes named Test*"
         self._report("PV034", f"{'.'.join(names)} is marked but never collected; {rule}", node)
 
     def _report_ambiguous(

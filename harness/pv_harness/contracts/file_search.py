@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pv_harness.errors import UsageError
 from pv_harness.regular_file import reason
+from pv_harness.wording import printable
 
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def list_contract_files(paths: Iterable[str]) -> list[FoundFile]:
             found.setdefault(match.real, match)
             count += 1
         if not count:
-            raise UsageError(f"{path}: no contract there; give a file, a folder or a glob")
+            raise UsageError(_nothing_at(path))
     return sorted(found.values(), key=lambda file: in_parts(file.path))
 
 
@@ -142,6 +143,21 @@ def _expand(path: str) -> Iterator[FoundFile]:
             yield from list_files(str(match), CONTRACT_SUFFIXES)
         else:
             yield FoundFile(str(match), _real(str(match)))
+
+
+def _nothing_at(path: str) -> str:
+    if not path:
+        return "a PATH is empty; the current folder is called ."
+    why = "no contract there; give a file, a folder or a glob"
+    try:
+        os.stat(path)  # noqa: PTH116 - as above
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        why = f"can't be looked up: {reason(error)}"
+    except ValueError as error:
+        why = f"not a path: {error}"
+    return f"{printable(path)}: {why}"
 
 
 def _refuse(error: OSError) -> NoReturn:

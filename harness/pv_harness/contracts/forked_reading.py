@@ -8,7 +8,6 @@ nothing: its share is then read by us, so that a crash costs time and no file.
 from __future__ import annotations
 
 import os
-import pickle
 from typing import TYPE_CHECKING, NoReturn
 
 from pv_harness.contracts.plain_files import read_plain_files
@@ -68,6 +67,8 @@ def _start(share: Sequence[FoundFile], world: World) -> tuple[int, int] | None:
 
 
 def _answer(share: Sequence[FoundFile], world: World, answering: int) -> NoReturn:
+    import pickle  # noqa: PLC0415 - 2 ms, and most runs need no second process
+
     code = 1
     try:
         data = pickle.dumps(read_plain_files(share, world), pickle.HIGHEST_PROTOCOL)
@@ -88,5 +89,7 @@ def _finish(process: int, answers: int) -> dict[str, PlainFile] | None:
         _, status = os.waitpid(process, 0)
     if status:
         return None
+    import pickle  # noqa: PLC0415 - see above
+
     answer: dict[str, PlainFile] = pickle.loads(data)  # noqa: S301 - our own child wrote it
     return answer

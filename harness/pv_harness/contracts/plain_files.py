@@ -19,12 +19,12 @@ from pv_harness.contracts.rules import CLAIM_RULES
 from pv_harness.contracts.rules.identity import every_claim_has_a_check, unbound
 from pv_harness.contracts.rules.texts import TEXTS, is_left, texts_are_written
 from pv_harness.contracts.rules.world import Claim
+from pv_harness.documents.contract_check import is_surely_valid
 from pv_harness.documents.document import Document, Mark
 from pv_harness.documents.plain_yaml import MAX_SIZE_BYTES, load_plain
 from pv_harness.documents.problem import Problem, Severity
-from pv_harness.documents.schema_check import is_surely_valid
 from pv_harness.policy.kinds import OTHER_KINDS
-from pv_harness.regular_file import OPEN_FLAGS
+from pv_harness.regular_file import OPEN_FLAGS, is_unchanged
 from pv_harness.wording import printable
 
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pv_harness.contracts.file_search import FoundFile
     from pv_harness.contracts.rules.world import World
 
+_OUR_FORMAT: Final = b"pv/v1"
 _PROSE: Final = frozenset({"id", *TEXTS})
 """What makes a claim another one and is judged apart: by the checks' markers, and by words."""
 _NO_PROSE: Final = dict.fromkeys(_PROSE, "")
@@ -95,7 +96,8 @@ class PlainReader:
     def read(self, file: FoundFile) -> PlainFile | None:
         """The file, or None where the way that explains has to be taken."""
         data = _read_small(file.real)
-        value = None if data is None else load_plain(data)
+        # A foreign file is not even parsed; whoever spells this otherwise takes the other way.
+        value = load_plain(data) if data and _OUR_FORMAT in data else None
         if data is None or value is None or not self._is_valid(value):
             return None
         name = self.name_of(file)
@@ -192,7 +194,7 @@ def _place_of_id(data: bytes, identity: bytes) -> tuple[int, int] | None:
 
 
 def _read_small(path: str) -> bytes | None:
-    """The bytes of a small regular file; None for anything else."""
+    """The bytes of a small regular file; None for anything else, or one that is written to."""
     try:
         descriptor = os.open(path, OPEN_FLAGS)
     except (OSError, ValueError):
@@ -201,9 +203,11 @@ def _read_small(path: str) -> bytes | None:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_SIZE_BYTES:
             return None
-        data = os.read(descriptor, MAX_SIZE_BYTES + 1)
-        return data if len(data) == facts.st_size else None
+        # No more than that: memory for 64 KiB comes from the system, and goes back each time.
+        data = os.read(descriptor, facts.st_size + 1)
+        is_whole = len(data) == facts.st_size and is_unchanged(descriptor, facts)
     except OSError:
         return None
     finally:
         os.close(descriptor)
+    return data if is_whole else None

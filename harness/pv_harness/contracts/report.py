@@ -34,6 +34,7 @@ class Report:
         paths: the names of all files looked at, in the order in which they were.
         foreign_found: what the foreign files declare; nothing in them counts as native. None
             without any.
+        looked_for: paths that foreign files name, and that findings on them rest on.
         plain: native files without any fault of which only this much was kept; what they
             declare is in neither `contracts` nor `falsifiers`.
     """
@@ -50,6 +51,7 @@ class Report:
     paths: tuple[str, ...] = ()
     foreign_found: ForeignCounts | None = None
     plain: tuple[PlainFile, ...] = ()
+    looked_for: frozenset[str] = frozenset()
 
     @property
     def claims(self) -> tuple[Counted, ...]:

@@ -200,7 +200,7 @@ _ALL = (
     ),
     RuleCode(
         "PV035",
-        "A covered module does not exist",
+        "A covered module does not exist or can't be read",
         "Without a file nothing can make the claim's evidence stale.",
         "Correct `covers`, or `source_roots` in [tool.pv].",
     ),
@@ -486,6 +486,12 @@ _ALL = (
         "`pv migrate` leaves `covers: [TODO]`: nothing could make its evidence stale.",
         "Name the modules that the claim is about.",
     ),
+    RuleCode(
+        "PV094",
+        "A version that YAML reads as another number",
+        "Without quotes 1.10 is the number 1.1 to YAML, and so to other tools that read it.",
+        "Write the version in quotes, or with all three of its numbers.",
+    ),
 )
 
 RULE_CODES: Final = {entry.code: entry for entry in _ALL}
@@ -503,6 +509,8 @@ def find_rule(code: str) -> RuleCode:
         return found
     import difflib  # noqa: PLC0415 - 2 ms, for a mistake
 
-    near = difflib.get_close_matches(code.strip().upper(), RULE_CODES, n=1, cutoff=0.7)
+    text = code.strip().upper()
+    wanted = f"PV{text:0>3}" if text.isdecimal() else text
+    near = difflib.get_close_matches(wanted, RULE_CODES, n=1, cutoff=0.7)
     hint = f"did you mean {near[0]}?" if near else "`pv rules` lists them"
     raise UsageError(f"{code!r} is no code of a rule; {hint}")

@@ -18,8 +18,8 @@ class RuleExample(NamedTuple):
 
 RULE_EXAMPLES: Final = {
     "PV001": RuleExample(
-        bad="$ mkfifo contracts/sums-v1.yaml",
-        good="$ touch contracts/sums-v1.yaml",
+        bad="contracts/sums-v1.yaml/notes.md",
+        good="contracts/sums-v1.yaml",
     ),
     "PV002": RuleExample(
         bad="metadata: {title: A case, references: [[[[[[[[[[...]]]]]]]]]]}",
@@ -348,6 +348,10 @@ RULE_EXAMPLES: Final = {
     "PV093": RuleExample(
         bad="covers: [TODO]",
         good="covers: [subject.core]",
+    ),
+    "PV094": RuleExample(
+        bad="version: 1.10",
+        good='version: "1.10"',
     ),
 }
 """By code, in order."""

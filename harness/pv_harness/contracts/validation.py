@@ -6,9 +6,9 @@ skipped one. Nothing is imported and nothing is run.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,11 +40,7 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.bindings import Bindings, Check
     from pv_harness.contracts.contract import Contract
-    from pv_harness.contracts.foreign.judging import (
-        ForeignCounts,
-        ForeignFile,
-        ForeignReport,
-    )
+    from pv_harness.contracts.foreign.judging import ForeignFile, ForeignReport
     from pv_harness.contracts.plain_files import PlainFile, PlainReading
     from pv_harness.contracts.rules.world import World
     from pv_harness.documents.document import Document
@@ -114,14 +110,16 @@ class Judged(NamedTuple):
 def load_judged(project: Project) -> Judged:
     """The project's contracts, all its checks, and which changes can't be planted now.
 
-    A change that can't be planted says something about the file that it goes into: its claim is
-    judged all the same, and so are all others.
+    A change that can't be planted, or that no longer lies in what its claim covers, says
+    something about the tree: it shows nothing, and all other claims are judged all the same.
 
     Raises:
         UsageError: the project has no contract.
         ContractError: any other error in a contract or check; it holds every problem found.
     """
     files = [file.path for file in _project_files(project)]
+    if not files:
+        raise no_contracts(project)
     report = validate(files, project)
     errors = [p for p in report.problems if p.severity is Severity.ERROR]
     if any(problem.code not in UNPLANTABLE for problem in errors):
@@ -129,7 +127,7 @@ def load_judged(project: Project) -> Judged:
     if not report.contracts:
         raise no_contracts(project)
     falsifiers = [f for contract in report.contracts for f in contract.falsifiers]
-    void = find_unplantable(project.root, falsifiers) if errors else {}
+    void = find_unplantable(project, falsifiers) if errors else {}
     return Judged(report.contracts, report.checks, void)
 
 
@@ -146,6 +144,18 @@ class _File:
     @property
     def is_understood(self) -> bool:
         return not (self.draft is None and self.foreign is None and self.other is None)
+
+    @property
+    def names_all(self) -> bool:
+        """False where it may declare IDs that can't be read, under a misspelt key for one."""
+        draft = self.draft
+        if draft is None:
+            return self.is_understood
+        value: dict[str, Any] = draft.document.value
+        if isinstance(value.get("falsifiers"), list):
+            return len(list(draft.falsifier_ids())) == len(draft.entries)
+        parts = (part for key, part in value.items() if key not in {"metadata", "equations"})
+        return not any(isinstance(part, list | dict) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +177,7 @@ class _Examined:
 
     @property
     def is_complete(self) -> bool:
-        return all(file.is_understood for file in self.files)
+        return all(file.names_all for file in self.files)
 
 
 def _examine_all(
@@ -238,7 +248,7 @@ def _judge(
         examined,
         [*problems, *(foreign.problems if foreign else ())],
         bindings.checks,
-        foreign.counts if foreign else None,
+        foreign,
     )
 
 
@@ -312,10 +322,17 @@ def _judge_native(document: Document) -> _File:
 
 def _is_native(value: dict[str, Any]) -> bool:
     """True for a file that says so, and for one that means to: a misspelt key is no way out."""
-    spelled = {key.lower().replace("_", "").replace("-", "") for key in value}
-    return "falsifiers" in value or bool(
-        difflib.get_close_matches("apiversion", spelled, 1, 0.85)
-    )
+    return "falsifiers" in value or any(map(_means_version, value))
+
+
+@lru_cache(maxsize=1024)  # thousands of foreign files have the same few keys
+def _means_version(key: str) -> bool:
+    spelled = key.lower().replace("_", "").replace("-", "")
+    if spelled == "apiversion":
+        return True
+    import difflib  # noqa: PLC0415 - 2 ms that native files need not pay
+
+    return bool(difflib.get_close_matches("apiversion", [spelled], 1, 0.85))
 
 
 def _surroundings(project: Project, examined: _Examined, today: date | None) -> Surroundings:
@@ -348,7 +365,7 @@ def _report(
     examined: _Examined,
     problems: Iterable[Problem],
     checks: tuple[Check, ...],
-    foreign_counts: ForeignCounts | None,
+    foreign: ForeignReport | None,
 ) -> Report:
     judged, plain = examined.judged, examined.plain_judged
     names = [*(file.path for file in judged), *(file.path for file in plain)]
@@ -370,5 +387,6 @@ def _report(
         others=Counter(file.other.value["kind"] for file in judged if file.other is not None),
         paths=tuple(sorted(names, key=in_parts)),
         plain=tuple(plain),
-        foreign_found=foreign_counts,
+        foreign_found=foreign.counts if foreign else None,
+        looked_for=foreign.looked_for if foreign else frozenset(),
     )

@@ -1,6 +1,6 @@
-"""Fast packages that may be missing: used only in the release that was compared.
+"""A fast package that may be missing: used only in the release that was compared.
 
-With them, without, with any other release, or with `PV_FAST=0`, the results are equal; tests
+With it, without, with any other release, or with `PV_FAST=0`, the results are equal; tests
 compare them.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 
-RELEASES: Final = {"yaml_rs": "0.1.6", "jsonschema_rs": "0.60.3"}
+RELEASES: Final = {"yaml_rs": "0.1.6"}
 """Import name -> the release that bench/compare_readers.py was run with."""
 
 

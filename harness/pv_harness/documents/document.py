@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pv_harness.documents.problem import Problem, Severity
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where a node stands, and where its children and keys do; lines and columns from 1."""
 
     line: int
@@ -32,6 +31,7 @@ class Document:
         readable: False when no data could be had at all.
         problems: what is wrong with the file as YAML, sorted by place. Data that is there in
             spite of problems is a draft: a key given twice has its first value, an alias None.
+        spellings: place -> number as the file has it, where Python writes it in another way.
     """
 
     path: str
@@ -39,6 +39,18 @@ class Document:
     mark: Mark
     readable: bool = True
     problems: tuple[Problem, ...] = ()
+    spellings: Mapping[tuple[int, int], str] = field(default_factory=dict)
+
+    def spelled(self, keys: Sequence[str | int]) -> str | None:
+        """The number at a way as the file has it, if Python writes another: 1.10 as 1.1."""
+        mark = self.mark
+        for key in keys:
+            child = (mark.children or {}).get(key)
+            if child is None:
+                return None
+            mark = child
+        is_number = mark.children is None
+        return self.spellings.get((mark.line, mark.column)) if is_number else None
 
     def position(self, keys: Sequence[str | int]) -> tuple[int, int]:
         """Line and column of a node, or of the nearest node around it that exists."""

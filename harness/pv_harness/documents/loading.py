@@ -15,13 +15,14 @@ import yaml
 
 from pv_harness.documents.document import Document, Mark
 from pv_harness.documents.problem import MAX_PROBLEMS, Problem, sort_key
-from pv_harness.documents.scalars import resolve
+from pv_harness.documents.scalars import NUMBER_START, resolve
+from pv_harness.documents.yaml_complaints import complain, is_no_value
 from pv_harness.regular_file import FileTooLargeError, read_regular, reason
 from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 MAX_SIZE_BYTES = 1 << 20
@@ -32,6 +33,7 @@ MAX_DEPTH = 64
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "begins with a byte order mark",
@@ -102,8 +104,7 @@ class _Composer:
         self._path = path
         self._text = text
         self._problems: list[Problem] = []
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self._events: Iterator[Any] = yaml.parse(text, Loader=loader)
+        self._spellings: dict[tuple[int, int], str] = {}
 
     def document(self) -> Document:
         try:
@@ -115,33 +116,38 @@ class _Composer:
             return _unreadable(self._path, "PV002", depth, error.args[0])
 
     def _compose_document(self) -> Document:
-        next(self._events)
-        start = next(self._events)
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        # What yaml.parse makes a generator of, which would be a fifth of all the time.
+        self._next: Callable[[], Any] = loader(self._text).get_event
+        self._next()
+        start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
             return _unreadable(self._path, "PV008", "the file is empty; it should be a mapping")
         if start.version or start.tags:
             self._report("PV006", "a directive; contracts are YAML 1.2 without any", start)
-        value, mark = self._node(next(self._events), 0)
-        next(self._events)
-        after = next(self._events)
+        value, mark = self._node(self._next(), 0)
+        self._next()
+        after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
             second = "a second document begins; a file holds one contract"
             place = _place(after)
             return _unreadable(self._path, "PV007", second, place)
         problems = tuple(sorted(self._problems, key=sort_key))
-        return Document(self._path, value, mark, problems=problems)
+        return Document(self._path, value, mark, problems=problems, spellings=self._spellings)
 
     def _node(self, event: Any, depth: int) -> tuple[Any, Mark]:
-        line, column = _place(event)
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             self._report("PV006", f"the alias {show(event.anchor)}; write the value out", event)
-            return None, Mark(line, column)
-        self._refuse_properties(event)
-        if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event), Mark(line, column)
+            return None, Mark(*_place(event))
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_properties(event)
+        if kind is yaml.ScalarEvent:
+            mark = event.start_mark
+            return self._scalar(event), Mark(mark.line + 1, mark.column + 1)
         if depth == MAX_DEPTH:
-            raise _TooDeepError((line, column))
-        if isinstance(event, yaml.SequenceStartEvent):
+            raise _TooDeepError(_place(event))
+        if kind is yaml.SequenceStartEvent:
             return self._sequence(event, depth + 1)
         return self._mapping(event, depth + 1)
 
@@ -153,17 +159,20 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
-        if not event.implicit[0] or event.style:
-            return self._encodable(text, event)
+        if event.style or not event.implicit[0]:
+            return text if text.isascii() else self._encodable(text, event)
         try:
-            return resolve(text)
+            value = resolve(text)
         except ValueError as error:
             self._report("PV002", str(error), event)
             return None
+        if value is not text and text[:1] in NUMBER_START and str(value) != text:
+            self._spellings[_place(event)] = text
+        return value
 
     def _encodable(self, text: str, event: Any) -> str:
         # An escape such as "\ud800" makes a string that no terminal and no file can take.
-        if not text.isascii() and re.search("[\ud800-\udfff]", text):
+        if _HALF_A_PAIR.search(text):
             self._report("PV003", "an escape spells half a surrogate pair", event)
             return ""
         return text
@@ -171,7 +180,8 @@ class _Composer:
     def _sequence(self, start: Any, depth: int) -> tuple[list[Any], Mark]:
         values: list[Any] = []
         marks: dict[str | int, Mark] = {}
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        take = self._next
+        while type(event := take()) is not yaml.SequenceEndEvent:
             value, marks[len(values)] = self._node(event, depth)
             values.append(value)
         return values, Mark(*_place(start), marks)
@@ -180,9 +190,10 @@ class _Composer:
         values: dict[str, Any] = {}
         marks: dict[str | int, Mark] = {}
         places: dict[str, tuple[int, int]] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        take = self._next
+        while type(event := take()) is not yaml.MappingEndEvent:
             key = self._key(event, depth)
-            value, mark = self._node(next(self._events), depth)
+            value, mark = self._node(take(), depth)
             if key is None:
                 continue
             if key in values:
@@ -194,7 +205,7 @@ class _Composer:
 
     def _key(self, event: Any, depth: int) -> str | None:
         """The text of a key, or None for one that can't be read; its problem is noted."""
-        if not isinstance(event, yaml.ScalarEvent):
+        if type(event) is not yaml.ScalarEvent:
             before = len(self._problems)
             self._node(event, depth)
             if len(self._problems) == before:
@@ -203,8 +214,10 @@ class _Composer:
         if event.value == "<<" and not event.style:
             self._report("PV006", "the merge key <<; write the entries out", event)
             return None
-        self._refuse_properties(event)
-        return self._encodable(event.value, event)
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_properties(event)
+        text: str = event.value
+        return text if text.isascii() else self._encodable(text, event)
 
     def _report(self, code: str, message: str, event: Any) -> None:
         # One more than is ever told, so that whoever lists them sees that there are more.
@@ -217,12 +230,13 @@ class _Composer:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         place = min(place, _place_of(self._text))  # libyaml points one line past the end
-        if error.problem and error.problem.endswith("cannot start any token"):
+        problem, context = str(error.problem or ""), str(error.context or "")
+        if is_no_value(problem):
             return _unreadable(self._path, "PV004", self._stray_character(place), place)
-        parts = [part for part in (error.problem, error.context) if part]
-        if error.context_mark and error.context_mark.line + 1 < place[0]:
-            parts.append(f"that begins at line {error.context_mark.line + 1}")
-        return _unreadable(self._path, "PV004", f"not YAML: {' '.join(parts)}", place)
+        first = error.context_mark.line + 1 if error.context_mark else place[0]
+        begins = first if first < place[0] else None
+        what = f"not YAML: {complain(problem, context, begins)}"
+        return _unreadable(self._path, "PV004", what, place)
 
     def _stray_character(self, place: tuple[int, int]) -> str:
         """What is said of a character that no value begins with; libyaml leaves out which."""
@@ -230,8 +244,13 @@ class _Composer:
         character = line[place[1] - 1 : place[1]]
         if character == "\t":
             return "not YAML: a tab; indent with spaces"
+        if not character:
+            before = line.rstrip()[-1:]
+            where = f"is expected behind {show(before)}" if before else "should follow"
+            return f"not YAML: a value {where}, and there is none"
         return f"not YAML: no value begins with {show(character)}; quote the text"
 
 
 def _place(event: Any) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1

@@ -3,7 +3,7 @@
 `yaml_rs` is ten times as fast as the strict loader, and passes over what that one reports. So
 it is asked only about text without any construct in which the two differ; all other text is
 not plain, and the strict loader's. Without the package, or with another version of it than the
-one that was compared, no text is plain. bench/compare_readers.py compares the two.
+one that was compared, `yaml_values` reads the text. bench/compare_readers.py compares them all.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ _CLASSES: Final = bytes(
 _BEFORE_A_NODE: Final = b"\n:,[{"
 _BEFORE_A_SPACED_NODE: Final = b"\n-?:,[{"
 _BLOCK_HEADER = re.compile(rb"[+-]? *(?:#.*)?\n")
-_LINE_OF_A_VALUE = re.compile(rb"\n +:")
+_LINE_OF_A_VALUE = re.compile(rb"\n *:")
+_BRACKETS: Final = b"[]{}"
+_NO_BRACKETS: Final = bytes({*range(256)} - {*_BRACKETS, *b"\n"})
+_BEFORE_A_DIGIT = re.compile(rb"_(?<![A-DF-Za-df-z\x80-\xff]_)[0-9.+-]")
+"""An underline in front of a digit, except after a letter that is part of no number."""
+_RADIX = re.compile(rb"0[bBoOxX]")
 _MERGE_KEY = re.compile(rb"<< *[:,}\n]")
 _IN_NUMBERS: Final = b"0123456789.eE+-_"
 
@@ -47,17 +52,25 @@ def load_plain(data: bytes) -> dict[Any, Any] | None:
     What is returned is what the strict loader returns, without any problem, wherever all keys
     are text and all numbers finite. That is left to the caller, who mostly knows already.
     """
-    yaml_rs = find_accelerator("yaml_rs")
-    if yaml_rs is None or not _looks_plain(data):
+    if not _looks_plain(data):
         return None
     try:
         text = data.decode("utf-8")
         if not (text.isascii() or text.replace("\n", "").isprintable()):
             return None
-        value = yaml_rs.loads(text, parse_datetime=False)
+        value = _read(text)
     except (ValueError, TypeError):  # no UTF-8, no YAML to that reader, a list as a key
         return None
     return value if isinstance(value, dict) else None
+
+
+def _read(text: str) -> Any:
+    yaml_rs = find_accelerator("yaml_rs")
+    if yaml_rs is not None:
+        return yaml_rs.loads(text, parse_datetime=False)
+    from pv_harness.documents.yaml_values import load_values  # noqa: PLC0415 - PyYAML: 10 ms
+
+    return load_values(text)
 
 
 def _looks_plain(data: bytes) -> bool:
@@ -108,13 +121,13 @@ def _may_be_odd_numbers(data: bytes, classes: bytes) -> bool:
         if not _is_in_a_word(before) and not _is_in_a_word(after):
             return True
         at = classes.find(b"0_", at + 1)
-    at = classes.find(b"_0")  # _1 is a number, too
+    at = classes.find(b"_0") if _BEFORE_A_DIGIT.search(data) else -1  # _1 is a number, too
     while at >= 0:
         before = data[max(0, at - 80) : at].rstrip(_IN_NUMBERS)[-1:]
         if not _is_in_a_word(before):
             return True
         at = classes.find(b"_0", at + 1)
-    at = classes.find(b"0x")
+    at = classes.find(b"0x") if _RADIX.search(data) else -1
     while at >= 0:
         if data[at : at + 1] == b"0" and _is_odd_radix(data[at - 1 : at], data[at + 1]):
             return True
@@ -138,6 +151,9 @@ def _begins_a_node(data: bytes, at: int) -> bool:
     before = data[at - 1 : at] or b"\n"
     if before != b" ":
         return before in _BEFORE_A_NODE
+    before = data[at - 2 : at - 1]
+    if before != b" ":
+        return before in _BEFORE_A_SPACED_NODE
     # Nothing but spaces counts, too.
     return data[max(0, at - 80) : at].rstrip(b" ")[-1:] in _BEFORE_A_SPACED_NODE
 
@@ -146,7 +162,10 @@ def _may_have_odd_blocks(data: bytes, classes: bytes) -> bool:
     """A block of text that states its own indentation, `|2`; and in brackets, what is none."""
     at = classes.find(b">")
     while at >= 0:
-        if _begins_a_node(data, at):
+        if data[at - 2 : at] == b": ":  # as nearly all do
+            if not _BLOCK_HEADER.match(data, at + 1):
+                return True
+        elif _begins_a_node(data, at):
             before = data[max(0, at - 80) : at].rstrip(b" ")[-1:]
             if before in b",[{" or not _BLOCK_HEADER.match(data, at + 1):
                 return True
@@ -156,7 +175,7 @@ def _may_have_odd_blocks(data: bytes, classes: bytes) -> bool:
 
 def _may_span_lines_in_brackets(data: bytes, classes: bytes) -> bool:
     """A flow collection over several lines, in which a key may then be, too."""
-    at = classes.find(b"(")
+    at = classes.find(b"(") if _may_be_unbalanced(data) else -1
     while at >= 0:
         end = classes.find(b"\n", at)
         if data.count(b"[", at, end) != data.count(b"]", at, end) or (
@@ -167,7 +186,15 @@ def _may_span_lines_in_brackets(data: bytes, classes: bytes) -> bool:
                     return True
                 at = classes.find(b"(", at + 1, end)
         at = classes.find(b"(", end)
-    return b"\n:" in data or (b" :" in data and _LINE_OF_A_VALUE.search(data) is not None)
+    return _LINE_OF_A_VALUE.search(data) is not None
+
+
+def _may_be_unbalanced(data: bytes) -> bool:
+    """Whether any line has more brackets of a kind than it closes: mostly none has."""
+    left = data.translate(None, _NO_BRACKETS)
+    for _ in range(3):
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(left.strip(b"\n"))
 
 
 def _may_end_in_an_empty_block(data: bytes) -> bool:

@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.documents.accelerators import find_accelerator
+from pv_harness.documents.contract_check import is_surely_valid
 from pv_harness.documents.problem import MAX_PROBLEMS, Problem, sort_key
 from pv_harness.wording import MAX_GUESSES, nearest, show, way_to
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from jsonschema import Draft7Validator, ValidationError
 
@@ -45,7 +45,16 @@ _LIMITS = {
     "maximum": "at most",
     "maxItems": "a list of at most",
 }
+_MOST_REPEATED = 60
 _COMPARATORS = "eq, ne, lt, le, gt or ge"
+_SYNONYMS = {
+    **dict.fromkeys(("lte", "leq", "<=", "≤", "max", "maximum", "at_most"), "le"),
+    **dict.fromkeys(("gte", "geq", ">=", "≥", "min", "minimum", "at_least"), "ge"),
+    **dict.fromkeys(("==", "=", "equal", "equals"), "eq"),
+    **dict.fromkeys(("!=", "neq", "≠"), "ne"),
+    "<": "lt",
+    ">": "gt",
+}
 
 
 def read_schema(name: str = "contract-v1") -> dict[str, Any]:
@@ -115,26 +124,6 @@ def _all_entries(value: Mapping[str, Any]) -> set[tuple[str | int, ...]]:
     return found
 
 
-def is_surely_valid(value: object, name: str = "contract-v1") -> bool:
-    """True where a fast validator finds data valid; else its problems have to be looked for.
-
-    It needs jsonschema-rs, in the release that was compared with jsonschema.
-    """
-    validator = _fast_validator(name)
-    try:
-        return validator is not None and validator.is_valid(value)
-    except ValueError:  # a key that is no text, a number that JSON has no form for
-        return False
-
-
-@cache
-def _fast_validator(name: str) -> Any:
-    jsonschema_rs = find_accelerator("jsonschema_rs")
-    if jsonschema_rs is None:
-        return None
-    return jsonschema_rs.Draft7Validator(read_schema(name))
-
-
 @cache
 def _validator(name: str) -> Draft7Validator:
     # 76 ms that `pv scoreboard` on an empty project need not pay.
@@ -172,6 +161,8 @@ def _translate(
             yield from _unknown_keys(document, error, keys)
         case "required":
             yield from _missing_keys(document, error, keys)
+        case "anyOf" if any(_guesses(error).values()):
+            pass  # a misspelt comparator is one mistake and one problem
         case "anyOf":
             what = f"{where} has no comparator; it should have one or more of {_COMPARATORS}"
             yield document.problem("PV012", what, document.key_position(keys))
@@ -183,8 +174,20 @@ def _translate(
             what = f"{where} has the name {show(name)}; it should be {_expected(error)}"
             yield document.problem("PV010", what, document.key_position([*keys, name]))
         case _:
-            what = f"{where} is {show(error.instance)}; it should be {_expected(error)}"
+            wants_text = error.validator == "type" and error.validator_value == "string"
+            value = _shown(document, error.instance, keys, is_text_wanted=wants_text)
+            what = f"{where} is {value}; it should be {_expected(error)}"
             yield document.problem("PV010", what, document.position(keys))
+
+
+def _shown(
+    document: Document, value: object, keys: list[str | int], *, is_text_wanted: bool
+) -> str:
+    """A value as the file has it, and what YAML reads instead: 1.10 is the number 1.1."""
+    spelled = document.spelled(keys) if isinstance(value, int | float) else None
+    if not spelled:
+        return show(value)
+    return f"{spelled}, which YAML reads as {show(value)}" if is_text_wanted else spelled
 
 
 def _unknown_keys(
@@ -220,13 +223,20 @@ def _guesses(error: ValidationError) -> dict[str, str | None]:
     unknown = sorted(set(mapping) - set(_schema_of(error)["properties"]))
     if len(unknown) > MAX_GUESSES:
         return dict.fromkeys(unknown)
-    return {key: nearest(key, absent) for key in unknown}
+    return {key: _synonym(key, absent) or nearest(key, absent) for key in unknown}
+
+
+def _synonym(key: str, absent: Collection[str]) -> str | None:
+    """The comparator that other tools call so, where one may stand."""
+    meant = _SYNONYMS.get(key)
+    return meant if meant in absent else None
 
 
 def _expected(error: ValidationError) -> str:
     """What the value should be: in the schema's own words where it has some."""
     told = _schema_of(error).get("x-expected")
-    return str(told) if told else _expected_by_keyword(error)
+    # What has the right form and is too long would be told to have that form.
+    return str(told) if told and error.validator != "maxLength" else _expected_by_keyword(error)
 
 
 def _expected_by_keyword(error: ValidationError) -> str:  # noqa: PLR0911 - a table
@@ -234,7 +244,8 @@ def _expected_by_keyword(error: ValidationError) -> str:  # noqa: PLR0911 - a ta
     match error.validator:
         case "type":
             words = [rule] if isinstance(rule, str) else rule
-            return " or ".join(_TYPE_WORDS[word] for word in words)
+            told = " or ".join(_TYPE_WORDS[word] for word in words)
+            return told + _as_written(error.instance, rule)
         case "enum":
             return " or ".join(map(repr, rule))
         case "pattern":
@@ -247,8 +258,20 @@ def _expected_by_keyword(error: ValidationError) -> str:  # noqa: PLR0911 - a ta
             return f"{_LIMITS[keyword]} {rule}"
         case "maxLength":
             return f"at most {rule} characters"
-        case _:  # minItems, minLength, minProperties: the schema asks for no other minimum
-            return "not empty"
+        case "minItems" | "minProperties":  # the schema asks for no other minimum
+            return "one with an entry"
+        case _:  # minLength
+            return "a text that says something"
+
+
+def _as_written(value: object, wanted: object) -> str:
+    """How a value of another type is often meant, and what it has to look like then."""
+    is_word = isinstance(value, str) and value.isprintable() and len(value) <= _MOST_REPEATED
+    if wanted == "array" and is_word:
+        return f", [{value}]"
+    if wanted == "string" and isinstance(value, bool | int | float):
+        return ", in quotes"
+    return ""
 
 
 def _readable(pattern: str) -> str:

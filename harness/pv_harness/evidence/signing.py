@@ -166,7 +166,8 @@ def write_key_pair(folder: Path, name: str) -> tuple[Path, Path]:
 
     private, public = folder / f"{name}.key.pem", folder / f"{name}.pub.pem"
     for file in (private, public):
-        if file.exists() or file.is_symlink():
+        # Path.exists raises where the folder is closed; writing says what is wrong with it.
+        if os.path.lexists(file):  # noqa: TID251
             raise UsageError(f"{file}: is there already; a key is never overwritten")
     key = Ed25519PrivateKey.generate()
     public_pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

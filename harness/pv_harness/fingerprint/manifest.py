@@ -300,6 +300,22 @@ def mark_unasked(manifest: Manifest, names: Container[str]) -> Manifest:
     )
 
 
+def names_held(manifest: Manifest) -> frozenset[tuple[EntryKind, str]]:
+    """The kind and name of each entry, as a change of it would have them."""
+    return frozenset(
+        (e.kind, e.name.partition("=")[0] if e.kind is EntryKind.INPUT else e.name)
+        for e in manifest.entries
+    )
+
+
+def note_absent(manifest: Manifest, names: Iterable[str]) -> Manifest:
+    """The manifest with a note of those of these sources that it does not hold."""
+    held = {entry.name for entry in manifest.entries}
+    missing = sorted(set(names) - held)
+    notes = (Entry(EntryKind.ABSENT, name, "") for name in missing)
+    return Manifest((*manifest.entries, *notes))
+
+
 def _input_of(entry: Entry) -> str:
     return entry.name.partition("=")[0].partition(".")[0]
 

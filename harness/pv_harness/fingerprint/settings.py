@@ -5,7 +5,6 @@ Comments and layout don't count, and of a file that others use as well only the 
 
 from __future__ import annotations
 
-import configparser
 import json
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ def pytest_tables(folder: Path) -> Iterator[tuple[str, str]]:
             continue  # pytest couldn't read it either
         try:
             table = _table_of(name, data.decode("utf-8"))
-        except (ValueError, RecursionError, configparser.Error):
+        except (ValueError, RecursionError):
             yield name, digest_bytes(data)
             continue
         if table is not None:
@@ -65,7 +64,12 @@ def _table_of(name: str, text: str) -> Any:
             return document
         tool = document.get("tool", {})
         return tool.get("pytest") if isinstance(tool, dict) else None
+    import configparser  # noqa: PLC0415 - 2 ms, and few projects have such a file
+
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    parser.read_string(text)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise ValueError(str(error)) from error
     section = "tool:pytest" if name == "setup.cfg" else "pytest"
     return dict(parser[section]) if parser.has_section(section) else None

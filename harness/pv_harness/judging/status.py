@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING
 from pv_harness.contracts.contract import Defect
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.exit_code import ExitCode
-from pv_harness.fingerprint.manifest import input_digests, unasked_inputs
+from pv_harness.fingerprint.manifest import (
+    EntryKind,
+    input_digests,
+    names_held,
+    unasked_inputs,
+)
 from pv_harness.judging.measurement import find_unanswering, judge
 from pv_harness.judging.reason import tell_reason
 
@@ -164,10 +169,11 @@ def derive_status(
     if decided is not None:
         return replace(decided, potency=potency)
     passed = [r for r in fresh if r.verdict is Verdict.PASSED]
-    hidden = _hidden_red(falsifier, passed, runs)
-    if hidden is not None:
-        return replace(hidden, potency=potency)
-    return _status_of_passed(falsifier, passed, potency, patches)
+    status = _status_of_passed(falsifier, passed, potency, patches)
+    if status.kind is StatusKind.VACUOUS:
+        return status
+    hidden = _hidden_by_edit(falsifier, passed, runs, patches)
+    return status if hidden is None else replace(hidden, potency=potency)
 
 
 def judged_again(falsifier: Falsifier, record: RunRecord) -> RunRecord:
@@ -205,11 +211,13 @@ def level_conditions(
     falsifier: Falsifier, rule: LevelRule, record: RunRecord
 ) -> Iterator[Condition]:
     """What one level asks of a passing record, and whether the record shows it."""
+    # The record passed and is fresh: without the option nothing would be measured.
+    again = f"pv run {falsifier.id} --again"
     for entry in rule.reached:
         yield _reached_condition(entry, record)
     if rule.device is not None:
         used = "cuda" if record.cuda_peak_bytes > 0 else "cpu"
-        cure = f"pv run {falsifier.id} on a machine with {rule.device}"
+        cure = f"{again}, on a machine with {rule.device}"
         yield Condition(f"ran on {used}, asked {rule.device}", used == rule.device, cure)
     held, unasked = input_digests(record.manifest), unasked_inputs(record.manifest)
     for name in rule.inputs:
@@ -217,12 +225,10 @@ def level_conditions(
             text = f"input {name} was asked for by no check"
             yield Condition(text, holds=False, cure=f'read it in the check: inputs("{name}")')
             continue
-        yield Condition(
-            f"input {name} present, by digest", bool(held.get(name)), f"pv run {falsifier.id}"
-        )
+        yield Condition(f"input {name} present, by digest", bool(held.get(name)), again)
     judgements, unmeasured = judge(rule.measurements, record.measurements, falsifier.seeds)
     for judgement in judgements:
-        yield Condition(str(judgement), judgement.holds, f"pv run {falsifier.id}")
+        yield Condition(str(judgement), judgement.holds, again)
     for bound in unmeasured:
         strange = find_unanswering([bound], record.measurements, falsifier.seeds)
         text = f"{bound}: {strange or 'never measured'}"
@@ -274,32 +280,86 @@ def _red_or_absent(
     return _stale_or_never(falsifier, runs, patches)
 
 
-def _hidden_red(
-    falsifier: Falsifier, passed: Sequence[RunRecord], runs: Sequence[Assessed]
+def _hidden_by_edit(
+    falsifier: Falsifier,
+    passed: Sequence[RunRecord],
+    runs: Sequence[Assessed],
+    patches: Sequence[AssessedPatch],
 ) -> Status | None:
-    """STALE for a red record that an edit of what no passing one rests on has made stale.
+    """STALE for what speaks against the claim and only an edit has made stale.
 
-    It is newer than all that passed, and where their manifests can be compared nothing has
-    changed: the edit must not take it away. Had anything changed that they rest on as well, the
-    red one would be of another tree, a change that was taken back say.
+    The edit is of what no passing record rests on. So where their manifests can be compared
+    nothing has changed, and before the edit both were of one tree: it must not take the red one
+    away, however old that is. Had anything changed that a passing record rests on as well, the
+    red one would be of another tree, and overcome: see `find_contrary`.
     """
+    hidden = _find_hidden(falsifier, passed, runs, patches)
     newest_s = max(record.finished_s for record in passed)
-    held = {(entry.kind, entry.name) for r in passed for entry in r.manifest.entries}
-    hidden = [
-        a
-        for a in runs
-        if a.changes
-        and a.record.finished_s >= newest_s
-        and judged_again(falsifier, a.record).verdict in {Verdict.FAILED, Verdict.ERROR}
-        and not any((change.kind, change.name) in held for change in a.changes)
-    ]
-    if not hidden:
+    reds = {}
+    for item in hidden:
+        if isinstance(item, Assessed):
+            verdict = judged_again(falsifier, item.record).verdict
+            # That a check broke is no news any more where it passed later.
+            if verdict is Verdict.FAILED or item.record.finished_s >= newest_s:
+                reds[id(item.record)] = (item, verdict)
+    weak = sorted(str(item.changes[0]) for item in hidden if isinstance(item, AssessedPatch))
+    if reds:
+        record = newest_first(item.record for item, _ in reds.values())[0]
+        item, verdict = reds[id(record)]
+        was = verdict.value if record.finished_s >= newest_s else StatusKind.FLAKY.value
+        because = str(item.changes[0])
+    elif weak:
+        record, was, because = passed[0], StatusKind.VACUOUS.value, weak[0]
+    else:
         return None
-    newest = newest_first(a.record for a in hidden)[0]
-    because = str(next(a for a in hidden if a.record is newest).changes[0])
-    was = f"was {judged_again(falsifier, newest).verdict.value}, because {because}"
+    detail = f"was {was}, because {because}"
     cure = f"pv run --prove {falsifier.id} --again"
-    return Status(StatusKind.STALE, falsifier.ceiling, None, was, because, cure, record=newest)
+    return Status(
+        StatusKind.STALE, falsifier.ceiling, None, detail, because, cure, record=record
+    )
+
+
+def _find_hidden(
+    falsifier: Falsifier,
+    passed: Sequence[RunRecord],
+    runs: Sequence[Assessed],
+    patches: Sequence[AssessedPatch],
+) -> list[Assessed | AssessedPatch]:
+    """The stale records against a claim of which nothing changed that what passed rests on."""
+    stale_runs = [run for run in runs if run.changes]
+    stale_patches = [patch for patch in patches if patch.changes]
+    if not stale_runs and not stale_patches:
+        return []
+    held = frozenset[tuple[EntryKind, str]]().union(*(names_held(r.manifest) for r in passed))
+    gone = {name for kind, name in held if kind is EntryKind.ABSENT}
+
+    def is_hidden(changes: Sequence[Change]) -> bool:
+        return not any((c.kind, c.name) in held or c.name in gone for c in changes)
+
+    # To judge a record again costs more than to look at what has changed.
+    suspects = [run for run in stale_runs if is_hidden(run.changes)]
+    answers = [patch for patch in stale_patches if is_hidden(patch.changes)]
+    return list(find_contrary(falsifier, suspects, answers))
+
+
+def find_contrary(
+    falsifier: Falsifier, runs: Sequence[Assessed], patches: Sequence[AssessedPatch]
+) -> Iterator[Assessed | AssessedPatch]:
+    """The stale records that speak against a claim: red runs, and planted changes unnoticed.
+
+    A run that overcomes one of them has to rest on what was changed since, though its checks
+    import it no longer: else nobody could tell that it was made after the change.
+    """
+    bad = {Verdict.FAILED, Verdict.ERROR}
+    digests = {plant.digest for plant in falsifier.plants}
+    for run in runs:
+        if run.changes and judged_again(falsifier, run.record).verdict in bad:
+            yield run
+    for patch in patches:
+        outcome = patch.record.outcome
+        is_bad = outcome.is_settled and not outcome.counts
+        if patch.changes and is_bad and patch.record.patch_digest in digests:
+            yield patch
 
 
 _TIMED_OUT = "did not end within"
@@ -370,13 +430,12 @@ def _status_of_passed(
 ) -> Status:
     ranked = [(record, *highest_level(falsifier, record)) for record in passed]
     record, level, conditions = max(ranked, key=lambda r: r[1].rank if r[1] else -1)
-    prove = f"pv prove {falsifier.id}"
-    planted = _potency_conditions(potency, prove)
+    planted = _potency_conditions(falsifier, potency)
     everything = (*planted, *conditions)
     if potency.weak:
         detail = ", ".join(potency.weak)
         why = _weak_reason(falsifier, patches)
-        kind, cure = StatusKind.VACUOUS, _cure_of(potency.weak)
+        kind, cure = StatusKind.VACUOUS, cure_of_weak(falsifier.id, potency.weak)
         return Status(
             kind, falsifier.ceiling, None, detail, why, cure, potency, everything, record
         )
@@ -418,21 +477,36 @@ def highest_level(
     return held, tuple(seen)
 
 
-def _potency_conditions(potency: Potency, cure: str) -> Iterator[Condition]:
+def _potency_conditions(falsifier: Falsifier, potency: Potency) -> Iterator[Condition]:
     if potency.missing:
-        names = ", ".join(potency.missing)
-        yield Condition(f"not planted at this fingerprint: {names}", holds=False, cure=cure)
+        text = f"not planted at this fingerprint: {', '.join(potency.missing)}"
+        yield Condition(text, holds=False, cure=f"pv prove {falsifier.id}")
     for text in potency.weak:
-        yield Condition(text, holds=False, cure=_cure_of([text]))
+        yield Condition(text, holds=False, cure=cure_of_weak(falsifier.id, [text]))
     if not potency.missing and not potency.weak:
         yield Condition(f"{potency} planted defects killed, controls green", holds=True)
 
 
-def _cure_of(weak: Sequence[str]) -> str:
-    """What to do about planted changes that did not do as asked, `name OUTCOME` each."""
-    if all(text.endswith(f" {PatchOutcome.VOID.value}") for text in weak):
-        return "let the contract find its text in the file as it is: pv prove --verify-anchors"
-    return "sharpen the check, or correct the defect"
+_CURES = {
+    PatchOutcome.SURVIVED: "sharpen the check, or correct the defect",
+    PatchOutcome.KILLED_FOR_ANOTHER_REASON: "measure what breaks, or correct `expect`",
+    PatchOutcome.RED: "widen the check, or correct the control",
+    PatchOutcome.KILLED_BY_CRASH: "catch what the defect does and measure it, or `accept` it",
+    PatchOutcome.TIMEOUT: "pv prove {id}; if it hangs every time, `accept` it",
+    PatchOutcome.RED_ON_ARRIVAL: "make the check deterministic: pv run {id} --repeat 5",
+    PatchOutcome.VOID: "correct what the contract plants: pv prove --verify-anchors",
+}
+"""What to do about each outcome that doesn't count, from what says most about the check."""
+
+
+def cure_of_weak(falsifier_id: str, weak: Sequence[str]) -> str:
+    """What to do about planted changes that did not do as asked, `name OUTCOME` each.
+
+    Of several outcomes the one that says most about the check has its cure told.
+    """
+    outcomes = {text.rpartition(" ")[2] for text in weak}
+    cure = next(c for outcome, c in _CURES.items() if outcome.value in outcomes)
+    return cure.format(id=falsifier_id)
 
 
 def answer_to(plant: Plant, records: Iterable[PatchRecord]) -> PatchRecord | None:

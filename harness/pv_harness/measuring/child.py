@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pv_harness.measuring.exit_status import describe_exit, forget_exit, read_exit
 from pv_harness.measuring.launch import start_pytest
 from pv_harness.measuring.record import (
     Outcome,
@@ -157,9 +158,19 @@ def _run_once(
     # Those cut short did nothing wrong, and are given to another process.
     for node in sorted(starts.keys() - finished - cut.short):
         hung = node in cut.overdue
-        reason = cut.overdue.get(node) or f"its process died:\n{measured.output}"
+        reason = cut.overdue.get(node) or _tell_death(node, launch, cut.code, measured.output)
         measured.lost.setdefault(node.partition("[")[0], Lost(reason, timed_out=hung))
     return _count_known(measured) > known_before
+
+
+def _tell_death(node: str, launch: Launch, code: int | None, output: str) -> str:
+    """That the process of a check died, how where that is known, and what pytest printed."""
+    if launch.jobs > 1:
+        # The process that we started hands the checks to others, and outlives them.
+        ended = read_exit(launch.plan.record_dir, node)
+        code = ended if ended is not None or code is None or code >= 0 else code
+    how = "" if code is None else f" ({describe_exit(code)})"
+    return f"its process died{how}:\n{output}"
 
 
 def _all_records(measured: Measured) -> Iterator[CheckRecord]:
@@ -176,6 +187,7 @@ def _forget_marks(record_dir: Path, functions: frozenset[str]) -> None:
         if node.partition("[")[0] in functions:
             mark.unlink()
             record_path(record_dir, node).unlink(missing_ok=True)
+            forget_exit(record_dir, node)
 
 
 def _tail(text: str, lines: int = 30) -> str:

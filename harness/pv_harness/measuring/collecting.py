@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import RunRecord, Verdict
-from pv_harness.fingerprint.manifest import build_manifest, find_changes, mark_unasked
+from pv_harness.fingerprint.manifest import (
+    build_manifest,
+    find_changes,
+    mark_unasked,
+    names_held,
+    note_absent,
+)
 from pv_harness.measuring.environment import describe_environment, find_devices
 from pv_harness.measuring.plan import blocked_by
 from pv_harness.measuring.uncovered import uncovered_files
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pv_harness.contracts.contract import Falsifier
-    from pv_harness.fingerprint.manifest import Manifest
+    from pv_harness.fingerprint.manifest import Change, Manifest
     from pv_harness.fingerprint.sources import SourceTree
     from pv_harness.measuring.child import Measured
     from pv_harness.measuring.record import CheckRecord
@@ -94,13 +101,37 @@ def _manifest(
     tree: SourceTree,
     observed: Iterable[Path],
 ) -> Manifest:
-    return build_manifest(
+    build = partial(
+        build_manifest,
         falsifier,
         bench.checks[falsifier.id],
         tree,
-        observed=observed,
         inputs=bench.inputs_of(falsifier),
         inputs_root=bench.project.root,
+    )
+    seen = list(observed)
+    manifest = build(observed=seen)
+    names = _names_to_overcome(bench.contrary.get(falsifier.id, ()), manifest)
+    if not names:
+        return manifest
+    # Evidence may come from anywhere: a file of elsewhere is named, and never opened.
+    there = [p for n in names if tree.holds(p := tree.path_of(n)) and p.is_file()]
+    return note_absent(build(observed=[*seen, *there]), names)
+
+
+def _names_to_overcome(
+    contrary: Iterable[Sequence[Change]], manifest: Manifest
+) -> frozenset[str]:
+    """The sources that only records against the claim rest on, and that have changed since.
+
+    With these in its manifest a run shows that it was made after the change.
+    """
+    held = names_held(manifest)
+    return frozenset(
+        change.name
+        for changes in contrary
+        if not any((change.kind, change.name) in held for change in changes)
+        for change in changes
     )
 
 

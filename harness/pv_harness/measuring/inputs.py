@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.errors import InfrastructureError, UsageError
 from pv_harness.measuring.command import run_command
+from pv_harness.measuring.exit_status import describe_exit
 
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _prepare(project: Project, name: str) -> dict[str, Path]:
     if done.returncode != 0:
         last = (done.stderr or done.stdout).strip().splitlines()[-5:]
         raise InfrastructureError(
-            f"input {name!r}: `{' '.join(command)}` ended with {done.returncode}: "
+            f"input {name!r}: `{' '.join(command)}` ended: {describe_exit(done.returncode)}: "
             + "\n".join(last)
         )
     return _read_parts(name, command, done.stdout, project.root)

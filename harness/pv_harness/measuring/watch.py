@@ -40,10 +40,13 @@ class Cut(NamedTuple):
     Attributes:
         overdue: those that overstayed -> what is said of them.
         short: those that were only running beside them.
+        code: the exit code of a process that ended by itself; None if it was killed by us, or
+            if nobody knows.
     """
 
     overdue: dict[str, str]
     short: frozenset[str]
+    code: int | None = None
 
 
 class Watch:
@@ -68,7 +71,9 @@ class Watch:
                     process.wait(_POLL_S)
                 new = self._look()
                 if process.returncode is not None:
-                    return Cut({}, frozenset())
+                    # Of a fork whose template has died the exit code is made up.
+                    is_known = not getattr(process, "lost", False)
+                    return Cut({}, frozenset(), process.returncode if is_known else None)
                 cut = self._reason_to_end(new)
                 if cut is not None:
                     self._kill(process)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier
+    from pv_harness.fingerprint.manifest import Change
     from pv_harness.project import Project
 
 Inputs = dict[str, dict[str, Path]]
@@ -31,6 +32,7 @@ class Workbench:
         checks: falsifier ID -> the checks bound to it.
         inputs: the prepared inputs.
         configuration: contract path -> digest of the bytes that were read.
+        contrary: falsifier ID -> what has changed since each record that speaks against it.
     """
 
     project: Project
@@ -38,6 +40,7 @@ class Workbench:
     checks: Mapping[str, tuple[Check, ...]]
     inputs: Inputs = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
+    contrary: Mapping[str, tuple[tuple[Change, ...], ...]] = field(default_factory=dict)
 
     def tree(self, root: Path) -> SourceTree:
         """The sources as they are now, in the project itself or in a copy of it at `root`."""

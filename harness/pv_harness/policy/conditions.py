@@ -7,7 +7,7 @@ signature. So each condition more leaves fewer runs, and no gate opens by asking
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from pv_harness.fingerprint.manifest import EntryKind
 from pv_harness.judging.status import (
     AssessedPatch,
     StatusKind,
+    cure_of_weak,
     highest_level,
     judged_again,
     measure_potency,
@@ -25,11 +26,12 @@ from pv_harness.judging.status import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Falsifier, Level
     from pv_harness.evidence.records import PatchRecord, RunRecord
+    from pv_harness.judging.status import Potency
     from pv_harness.policy.policy import Policy
 
 _MEASURED = frozenset({StatusKind.LEVEL, StatusKind.VACUOUS, StatusKind.NOT_RUN})
@@ -79,11 +81,12 @@ def find_failures(row: Row, policy: Policy, wanted: Level, facts: Facts) -> tupl
         return (_status_failure(row),)
     failures = list(_potency_failures(row, policy, facts))
     lanes = _lanes(row.falsifier, policy)
-    for lane in lanes:
-        failures += _lane_failures(row, runs, policy, wanted, facts, lane)
     if not lanes:
-        failures += _nearest(row, runs, policy, wanted, facts)
-    return tuple(failures)
+        return (*failures, *_nearest(row, runs, policy, wanted, facts))
+    by_lane = [
+        (n, f) for n in lanes for f in _lane_failures(row, runs, policy, wanted, facts, n)
+    ]
+    return (*failures, *_over_lanes(by_lane))
 
 
 def _status_failure(row: Row) -> Failure:
@@ -108,6 +111,9 @@ def _stale_failures(
     if any(change.kind is EntryKind.CLAIM for change in row.changes):
         text = "the claim itself has changed since, and `stale: allow` excuses changed sources"
         return (Failure("stale", text, row.status.cure, ExitCode.UNKNOWN),)
+    if _passed_runs(row):
+        # What passed is fresh: a red record is what was changed, and no change excuses that.
+        return (_status_failure(row),)
     before = row.at_last_fingerprint
     kind = before.status.kind
     if kind not in _MEASURED and kind.exit_code is not ExitCode.DENIED:
@@ -116,7 +122,7 @@ def _stale_failures(
 
 
 def _potency_failures(row: Row, policy: Policy, facts: Facts) -> Iterator[Failure]:
-    yield from _weak_potency(row, row.patches, policy, "")
+    yield from _weak_potency(row, row.patches, policy)
     if policy.signers:
         # A defect that an unsigned record says was killed is not known to have been.
         # One that did not do as asked needs no signature to count against the claim.
@@ -133,25 +139,34 @@ def _potency_failures(row: Row, policy: Policy, facts: Facts) -> Iterator[Failur
 
 
 def _weak_potency(
-    row: Row, patches: Sequence[AssessedPatch], policy: Policy, prefix: str
+    row: Row, patches: Sequence[AssessedPatch], policy: Policy
 ) -> Iterator[Failure]:
-    potency = measure_potency(row.falsifier, patches)
-    controls = {control.id for control in row.falsifier.controls}
-    weak = [w for w in potency.weak if policy.potency >= 1 or _name(w) in controls]
-    missing = [m for m in potency.missing if policy.potency >= 1 or m in controls]
-    enough = potency.planted > 0 and potency.killed / potency.planted >= policy.potency
-    if enough and not weak and not missing:
-        return
-    asked = "all" if policy.potency >= 1 else f"at least {policy.potency:g}"
-    parts = [f"{prefix}potency {potency}, asks {asked}"]
-    parts += [f"{', '.join(potency.weak)}"] if potency.weak else []
-    parts += [f"not planted: {', '.join(potency.missing)}"] if potency.missing else []
+    """What keeps the planted changes from showing enough, one failure for each cure."""
+    falsifier = row.falsifier
+    potency = measure_potency(falsifier, patches)
+    controls = {control.id for control in falsifier.controls}
     # What was not planted yet may still be killed; what survived will not.
-    refuted = bool(weak) or not potency.missing
-    code = ExitCode.DENIED if refuted else ExitCode.UNKNOWN
-    prove = f"pv prove {row.falsifier.id}"
-    cure = "sharpen the check, or correct the defect" if refuted else prove
-    yield Failure("potency", "; ".join(parts), cure, code)
+    still_open = sum(name not in controls for name in potency.missing)
+    enough = _is_enough(potency.killed, potency, policy)
+    reachable = _is_enough(potency.killed + still_open, potency, policy)
+    weak = [w for w in potency.weak if not reachable or _name(w) in controls]
+    missing = [m for m in potency.missing if not enough or m in controls]
+    asked = "all" if policy.potency >= 1 else f"at least {policy.potency:g}"
+    text = f"potency {potency}, asks {asked}"
+    by_cure: dict[str, list[str]] = {}
+    for name in weak:
+        by_cure.setdefault(cure_of_weak(falsifier.id, [name]), []).append(name)
+    for cure, names in by_cure.items():
+        yield Failure("potency", f"{text}; {', '.join(names)}", cure, ExitCode.DENIED)
+    if missing:
+        what = f"{text}; not planted: {', '.join(missing)}"
+        yield Failure("potency", what, f"pv prove {falsifier.id}", ExitCode.UNKNOWN)
+    if not (enough or weak or missing):
+        yield Failure("potency", text, "declare defects in the contract", ExitCode.DENIED)
+
+
+def _is_enough(killed: int, potency: Potency, policy: Policy) -> bool:
+    return potency.planted > 0 and killed / potency.planted >= policy.potency
 
 
 def _name(weak: str) -> str:
@@ -167,24 +182,36 @@ def _lane_failures(
     facts: Facts,
     lane: str,
 ) -> Iterator[Failure]:
-    here = [run for run in runs if _in_lane(run, row.falsifier, lane)]
+    falsifier = row.falsifier
+    here = [run for run in runs if _in_lane(run, falsifier, lane)]
     if not here:
-        yield _no_evidence(row.falsifier, lane)
+        # There is fresh evidence of another lane, which alone would be no reason to measure.
+        cure = f"pv run --prove {falsifier.id} --again"
+        yield Failure("lane", "no evidence", cure, ExitCode.UNKNOWN)
         return
-    for failure in _nearest(row, here, policy, wanted, facts):
-        yield _prefixed(failure, f"lane {lane}: ")
-    patches = [p for p in row.patches if _in_lane(p.record, row.falsifier, lane)]
-    if not any(_weak_potency(row, row.patches, policy, "")):
-        yield from _weak_potency(row, patches, policy, f"lane {lane}: ")
+    yield from _nearest(row, here, policy, wanted, facts)
+    patches = [p for p in row.patches if _in_lane(p.record, falsifier, lane)]
+    if not any(_weak_potency(row, row.patches, policy)):
+        for failure in _weak_potency(row, patches, policy):
+            # All of it has an answer of some lane, which alone would be no reason to plant.
+            again = f"pv prove {falsifier.id} --again"
+            is_command = failure.cure.startswith("pv prove")
+            yield replace(failure, cure=again) if is_command else failure
 
 
-def _prefixed(failure: Failure, prefix: str) -> Failure:
-    return Failure(failure.condition, prefix + failure.text, failure.cure, failure.code)
-
-
-def _no_evidence(falsifier: Falsifier, lane: str) -> Failure:
-    cure = f"pv run --prove {falsifier.id}, on a machine of the lane {lane}"
-    return Failure("lane", f"lane {lane}: no evidence", cure, ExitCode.UNKNOWN)
+def _over_lanes(by_lane: Iterable[tuple[str, Failure]]) -> Iterator[Failure]:
+    """Each failure once, with the lanes that it holds for and where its cure is to be run."""
+    lanes_of: dict[Failure, list[str]] = {}
+    for lane, failure in by_lane:
+        lanes_of.setdefault(failure, []).append(lane)
+    for failure, lanes in lanes_of.items():
+        several = "s" * (len(lanes) > 1)
+        where = f"lane{several} {' and '.join(lanes)}"
+        cure = failure.cure
+        if cure.startswith("pv ") and ", on a machine with " not in cure:
+            machine = f"machine{several}" if several else "a machine"
+            cure = f"{cure}, on {machine} of the {where}"
+        yield replace(failure, text=f"{where}: {failure.text}", cure=cure)
 
 
 def _lanes(falsifier: Falsifier, policy: Policy) -> tuple[str, ...]:

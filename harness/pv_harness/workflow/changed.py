@@ -12,6 +12,7 @@ from pv_harness.errors import PvError, UsageError
 from pv_harness.fingerprint.manifest import EntryKind, build_manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.git import ask_git, complaint_of
+from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def changed_files(root: Path, revision: str) -> frozenset[str]:
         UsageError: git can't say.
     """
     # What begins with a dash would be an option; no revision does.
-    if revision.startswith("-"):
-        raise UsageError(f"--changed {revision}: that is no revision")
+    if not revision or revision.startswith("-") or "\0" in revision:
+        raise UsageError(f"--changed {show(revision)}: that is no revision")
     name = f"{revision}^{{commit}}"
     commit = _git(root, revision, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     words = ("diff", "--name-only", "--relative", "--no-renames", "-z")

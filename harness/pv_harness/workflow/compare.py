@@ -15,13 +15,13 @@ from pv_harness.comparing.revision import extract_tree, find_tree
 from pv_harness.comparing.snapshot import read_snapshot
 from pv_harness.contracts.validation import load_judged
 from pv_harness.errors import ContractError, InfrastructureError, UsageError
-from pv_harness.evidence.store import read_statements
 from pv_harness.fingerprint.manifest import EntryKind
+from pv_harness.git import ask_git
 from pv_harness.project import load_project
-from pv_harness.regular_file import read_regular, reason
+from pv_harness.regular_file import is_regular, read_regular, reason
 from pv_harness.temporary_folders import owned_folder
 from pv_harness.wording import printable
-from pv_harness.workflow.declared import Declared, read_board, read_declared
+from pv_harness.workflow.declared import Declared, read_board, read_declared, read_evidence
 
 
 if TYPE_CHECKING:
@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 
     from pv_harness.comparing.comparison import Comparison
     from pv_harness.contracts.bindings import Check
+    from pv_harness.contracts.validation import Judged
     from pv_harness.project import Project
 
 WORKING_TREE = "."
+_REFERENCES = (
+    "give a revision, a file that `pv scoreboard --format json` wrote, or `.` for the "
+    "working tree"
+)
 _MAX_SIZE_BYTES = 256 << 20
 
 
@@ -59,7 +64,10 @@ def document_of(reference: str, project: Project) -> dict[str, Any]:
         EvidenceError: evidence is unreadable or altered.
         InfrastructureError: git can't be started, or a file can't be written.
     """
-    if reference in {"", WORKING_TREE}:
+    if not reference:
+        # Such as "$BASE" in a script: two times this tree would show no difference.
+        raise UsageError(f"a reference is empty; {_REFERENCES}")
+    if reference == WORKING_TREE:
         return scoreboard_document(read_board(read_declared(project)), now_s=time.time())
     name = printable(reference)
     if "\0" in reference:
@@ -70,11 +78,10 @@ def document_of(reference: str, project: Project) -> dict[str, Any]:
     try:
         tree = find_tree(project.root, reference)
     except UsageError as error:
-        if file.is_file():
+        if is_regular(file):
             return _read_document(file)
         raise UsageError(
-            f"{name}: neither a git revision nor a file; git says: {error}; give a revision, "
-            "a file that `pv scoreboard --format json` wrote, or `.` for the working tree"
+            f"{name}: neither a git revision nor a file; git says: {error}; {_REFERENCES}"
         ) from error
     return _document_of_tree(tree, name, project)
 
@@ -111,16 +118,22 @@ def _document_of_tree(tree: str, name: str, project: Project) -> dict[str, Any]:
 
 def _document_of_folder(folder: Path, project: Project) -> dict[str, Any]:
     then = replace(load_project(folder), evidence=project.evidence, keys=project.keys)
-    _borrow_inputs(folder, project)
     # Not `read_declared`, which remembers its answers: this folder is never asked about again.
     try:
         judged = load_judged(then)
     except UsageError:
         # From before there was a contract: all that is there now has been added.
         return scoreboard_document(Scoreboard(()), now_s=time.time())
-    checks = _by_falsifier(judged.checks)
-    declared = Declared(then, judged.contracts, checks, {}, judged.void)
+    declared = _declared(then, judged)
+    if _borrow_inputs(folder, project, declared) and judged.void:
+        # What could not be planted for want of a file that is made may have one now.
+        declared = _declared(then, load_judged(then))
     return scoreboard_document(read_board(declared), now_s=time.time())
+
+
+def _declared(project: Project, judged: Judged) -> Declared:
+    checks = _by_falsifier(judged.checks)
+    return Declared(project, judged.contracts, checks, {}, judged.void)
 
 
 def _by_falsifier(checks: Iterable[Check]) -> dict[str, tuple[Check, ...]]:
@@ -130,18 +143,36 @@ def _by_falsifier(checks: Iterable[Check]) -> dict[str, tuple[Check, ...]]:
     return grouped
 
 
-def _borrow_inputs(folder: Path, project: Project) -> None:
+def _borrow_inputs(folder: Path, project: Project, declared: Declared) -> bool:
     """Link the inputs that evidence names and that git does not hold: they are made, not kept.
 
-    Which bytes they have now decides, as for the working tree.
+    Which bytes they have now decides, as for the working tree. Evidence may be by anybody, and
+    only the board's own is asked, its signatures verified: what is linked is an input that a
+    claim of the revision declares, and no file that git holds now, as a source is.
+
+    Returns whether there was any.
     """
-    manifests = {r.manifest for s in read_statements(project.evidence) for r in s.runs}
-    inputs = {e.name for m in manifests for e in m.entries if e.kind is EntryKind.INPUT}
-    for name in sorted(inputs):
-        path = PurePosixPath(name.partition("=")[2])
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            continue
+    asked = {name for c in declared.contracts for f in c.falsifiers for name in f.inputs}
+    manifests = [group.manifest for group in read_evidence(declared).groups]
+    entries = {e.name for m in manifests for e in m.entries if e.kind is EntryKind.INPUT}
+    paths = set()
+    for label, _, name in (entry.partition("=") for entry in entries):
+        path = PurePosixPath(name)
+        is_inside = path.parts and not path.is_absolute() and ".." not in path.parts
         theirs, ours = folder / path, project.root / path
-        if ours.exists() and not theirs.exists() and not theirs.is_symlink():
-            theirs.parent.mkdir(parents=True, exist_ok=True)
-            theirs.symlink_to(ours)
+        is_lacking = ours.exists() and not theirs.exists() and not theirs.is_symlink()
+        if label.partition(".")[0] in asked and is_inside and is_lacking:
+            paths.add(path)
+    made = sorted(path for path in paths if not _is_kept(project.root, path))
+    for path in made:
+        # Below a folder that was just linked it is there already.
+        if not (folder / path).exists():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(project.root / path)
+    return bool(made)
+
+
+def _is_kept(root: Path, path: PurePosixPath) -> bool:
+    """True if git holds the file, or any below it."""
+    done = ask_git(root, "--literal-pathspecs", "ls-files", "-z", "--", str(path))
+    return done.returncode != 0 or bool(done.stdout)

@@ -7,20 +7,20 @@ Names that collide are no part of it: those are compared anew each time.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.contracts.plain_files import Counted, PlainFile
 from pv_harness.documents.problem import Problem, Severity
-from pv_harness.user_cache import recall, remember
+from pv_harness.user_cache import keep_bytes
 from pv_harness.workflow.kept_answers import Ground, is_settled, stamp_ground
+from pv_harness.workflow.recalled_answers import name_of, read_entry, seal_entry
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from pv_harness.contracts.file_search import FoundFile
     from pv_harness.contracts.plain_files import PlainReading
@@ -63,20 +63,19 @@ def keep_files(
 
 
 def _recall(
-    place: Path, keys: Mapping[str, Key | None], ground: Callable[[Iterable[str]], Ground]
+    place: str, keys: Mapping[str, Key | None], ground: Callable[[Iterable[str]], Ground]
 ) -> dict[str, PlainFile]:
-    entry = recall(place)
     try:
-        if stamp_ground(ground(entry["planted"])).digest != entry["stamp"]:
+        planted, seen, rows = read_entry(place)
+        if stamp_ground(ground(planted)).seen != seen:
             return {}
-        rows = ((real, tuple(key), row) for real, key, row in entry["files"])
         return {real: _file_of(row) for real, key, row in rows if keys.get(real) == key}
-    except (KeyError, TypeError, ValueError, OSError):
+    except (TypeError, ValueError, OSError):
         return {}
 
 
 def _remember(
-    place: Path,
+    place: str,
     keys: Mapping[str, Key | None],
     found: Mapping[str, PlainFile],
     ground: Callable[[Iterable[str]], Ground],
@@ -91,12 +90,11 @@ def _remember(
         for real, file in found.items()
         if (key := keys.get(real)) and is_settled(max(key[-2:]), started_ns)
     ]
-    remember(place, {"planted": planted, "stamp": stamp.digest, "files": rows})
+    keep_bytes(Path(place), seal_entry((planted, stamp.seen, rows)))
 
 
-def _place(caches: Path, root: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-    return caches / f"{_KIND}-{name}.json"
+def _place(caches: Path, root: Path) -> str:
+    return f"{caches}/{_KIND}-{name_of(str(root))}.marshal"
 
 
 def _key_of(path: str) -> Key | None:
@@ -119,7 +117,7 @@ def _key_of(path: str) -> Key | None:
 
 def _row_of(file: PlainFile) -> list[Any]:
     problems = [(p.line, p.column, p.code, p.message) for p in file.problems]
-    return [*file[:-1], problems]
+    return [*file[:2], [tuple(claim) for claim in file.claims], *file[3:-1], problems]
 
 
 def _file_of(row: Sequence[Any]) -> PlainFile:

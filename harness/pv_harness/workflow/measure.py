@@ -11,7 +11,8 @@ from pv_harness.evidence.index import recall_summaries
 from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.signing import read_signer
 from pv_harness.evidence.statement import RunStatement
-from pv_harness.evidence.store import append_statement, read_statements
+from pv_harness.evidence.store import append_statement
+from pv_harness.judging.status import find_contrary
 from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.plan import blocked_by
@@ -30,7 +31,7 @@ from pv_harness.workflow.storing import refuse_unwritable_store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pv_harness.board.scoreboard import Row
@@ -42,10 +43,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A falsifier that is to be measured, and why."""
+    """The row of a falsifier that is to be measured, and why."""
 
-    falsifier: Falsifier
+    row: Row
     why: str
+
+    @property
+    def falsifier(self) -> Falsifier:
+        """The claim."""
+        return self.row.falsifier
 
 
 def measure(
@@ -58,20 +64,13 @@ def measure(
     attempts: Attempts = ONCE,
 ) -> Done:
     """Measure in place what has no fresh evidence, or everything if `again`, and store it."""
-    due = due_falsifiers(declared, selected, again=again)
-    if not due:
+    rows = [due.row for due in find_due(declared, selected, again=again)]
+    if not rows:
         return Done(0)
     refuse_unwritable_store(declared.project)
-    bench = make_workbench(declared, due)
-    runs = measure_and_store(bench, due, bench.project.root, jobs, progress, attempts)
-    return Done(len(due), retried=retried(runs))
-
-
-def due_falsifiers(
-    declared: Declared, selected: Sequence[Falsifier], *, again: bool
-) -> list[Falsifier]:
-    """The falsifiers that are to be measured; all that have checks if `again`."""
-    return [due.falsifier for due in find_due(declared, selected, again=again)]
+    bench = make_workbench(declared, [row.falsifier for row in rows], rows)
+    runs = measure_and_store(bench, rows, bench.project.root, jobs, progress, attempts)
+    return Done(len(rows), retried=retried(runs))
 
 
 def find_due(declared: Declared, selected: Sequence[Falsifier], *, again: bool) -> list[Due]:
@@ -85,13 +84,13 @@ def find_due(declared: Declared, selected: Sequence[Falsifier], *, again: bool) 
         if declared.checks.get(row.falsifier.id):
             why = _why_due(row, devices) or ("asked for again" if again else "")
             if why:
-                found.append(Due(row.falsifier, why))
+                found.append(Due(row, why))
     return found
 
 
 def measure_and_store(
     bench: Workbench,
-    falsifiers: Sequence[Falsifier],
+    rows: Sequence[Row],
     root: Path,
     jobs: int,
     progress: Progress,
@@ -101,7 +100,8 @@ def measure_and_store(
 
     Returns the records of all attempts, those of one falsifier in their order.
     """
-    earlier = _earlier_durations(bench, falsifiers)
+    earlier = _earlier_durations(bench, rows)
+    falsifiers = [row.falsifier for row in rows]
 
     def begin(number: int, pending: Sequence[Falsifier]) -> None:
         nodes = nodes_of(bench, pending)
@@ -139,16 +139,21 @@ def _why_due(row: Row, devices: frozenset[str]) -> str:
     return f"stale: {stale.changes[0]}" + (f" and {more} more" if more else "")
 
 
-def _earlier_durations(bench: Workbench, falsifiers: Sequence[Falsifier]) -> dict[str, float]:
-    """Node ID -> seconds that a check took at the last time, where that is known."""
-    wanted = {falsifier.id for falsifier in falsifiers}
-    newest: dict[str, RunRecord] = {}
-    for statement in read_statements(bench.project.evidence):
-        for record in statement.runs:
-            name = record.falsifier_id
-            is_newer = name not in newest or record.finished_s > newest[name].finished_s
-            if name in wanted and record.duration_s > 0 and is_newer:
-                newest[name] = record
+def _earlier_durations(bench: Workbench, rows: Iterable[Row]) -> dict[str, float]:
+    """Node ID -> seconds that a check took at the last time, where that is known.
+
+    They only tell how long it may still take. They come from the records of the board all the
+    same, whose signatures were verified, and which need not be read for this.
+    """
+    timed = {
+        row.falsifier.id: [a.record for a in row.runs if a.record.duration_s > 0]
+        for row in rows
+    }
+    newest = {
+        name: max(records, key=lambda record: record.finished_s)
+        for name, records in timed.items()
+        if records
+    }
     return {
         check.node_id: record.duration_s / len(bench.checks[identity])
         for identity, record in newest.items()
@@ -164,8 +169,12 @@ def retried(runs: Sequence[RunRecord]) -> dict[str, tuple[Verdict, ...]]:
     return {name: tuple(found) for name, found in verdicts.items() if len(found) > 1}
 
 
-def make_workbench(declared: Declared, falsifiers: Sequence[Falsifier]) -> Workbench:
+def make_workbench(
+    declared: Declared, falsifiers: Sequence[Falsifier], rows: Iterable[Row] = ()
+) -> Workbench:
     """The workbench for these falsifiers, with the inputs that they need prepared.
+
+    `rows` are theirs on the board, where what is measured will be stored.
 
     Raises:
         UsageError: an input is declared nowhere.
@@ -174,8 +183,19 @@ def make_workbench(declared: Declared, falsifiers: Sequence[Falsifier]) -> Workb
     devices = find_devices()
     runnable = [f for f in falsifiers if blocked_by(f, devices) is None]
     inputs = prepare_inputs(declared.project, needed_inputs(runnable))
+    contrary = {
+        row.falsifier.id: tuple(
+            item.changes for item in find_contrary(row.falsifier, row.runs, row.patches)
+        )
+        for row in rows
+    }
     return Workbench(
-        declared.project, declared.contracts, declared.checks, inputs, declared.configuration
+        declared.project,
+        declared.contracts,
+        declared.checks,
+        inputs,
+        declared.configuration,
+        contrary,
     )
 
 

@@ -17,7 +17,7 @@ from pv_harness.proving.prover import Task, plant_all, scratch_copies
 from pv_harness.proving.suggestions import find_suggestions
 from pv_harness.workflow.declared import rows_of
 from pv_harness.workflow.measure import (
-    due_falsifiers,
+    find_due,
     make_workbench,
     measure_and_store,
     retried,
@@ -59,19 +59,18 @@ def prove(
     proof begins with, are one and the same: both happen on an untouched copy. Outcomes are
     stored as they come in, so that an interrupted proof goes on where it was.
     """
-    due = due_falsifiers(declared, selected, again=again)
+    due = [item.row for item in find_due(declared, selected, again=again)]
     planting = [
-        row.falsifier
-        for row in rows_of(declared, selected)
-        if _due_plants(declared, row, again=again)
+        row for row in rows_of(declared, selected) if _due_plants(declared, row, again=again)
     ]
-    needed = list({f.id: f for f in (*due, *planting)}.values())
-    if not needed:
+    rows = list({row.falsifier.id: row for row in (*due, *planting)}.values())
+    if not rows:
         return Done(0)
     refuse_unwritable_store(declared.project)
-    bench = make_workbench(declared, needed)
+    needed = [row.falsifier for row in rows]
+    bench = make_workbench(declared, needed, rows)
     with scratch_copies(declared.project, jobs) as copies:
-        runs = measure_and_store(bench, needed, copies[0], jobs, progress, attempts)
+        runs = measure_and_store(bench, rows, copies[0], jobs, progress, attempts)
         tasks = [
             Task(row.falsifier, plant)
             for row in rows_of(declared, needed)

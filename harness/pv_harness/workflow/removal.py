@@ -26,6 +26,7 @@ from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.judging.status import StatusKind, highest_level, judged_again
 from pv_harness.regular_file import reason
 from pv_harness.user_cache import find_cache_folder
+from pv_harness.workflow.contradiction import contradicting
 
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_harness.board.scoreboard import Row, Scoreboard
+    from pv_harness.contracts.contract import Falsifier
     from pv_harness.evidence.records import PatchRecord, RunRecord
     from pv_harness.evidence.retention import Keep
     from pv_harness.evidence.signing import Signer
@@ -182,6 +184,14 @@ def resting_on(row: Row, signers: Mapping[str, frozenset[str]]) -> frozenset[str
     return frozenset(found)
 
 
+def _contrary(
+    statements: Sequence[RunStatement], going: Collection[str], claims: Mapping[str, Falsifier]
+) -> set[str]:
+    """Those of the statements that would go, and can't if the others stay."""
+    staying = [s for s in statements if s.digest not in going]
+    return set(going) & contradicting(statements, staying, claims)
+
+
 def _needed(
     declared: Declared, statements: Sequence[RunStatement], old: Collection[str]
 ) -> frozenset[str]:
@@ -190,7 +200,10 @@ def _needed(
     before = _board(declared, statements, tree)
     signers = {s.digest: s.signed_by for s in statements}
     needed = {digest for row in before.rows for digest in resting_on(row, signers)} & set(old)
+    claims = {row.falsifier.id: row.falsifier for row in before.rows}
     while True:
+        while more := _contrary(statements, set(old) - needed, claims):
+            needed |= more
         kept = [s for s in statements if s.digest not in old or s.digest in needed]
         after = _board(declared, kept, tree)
         changed = {
@@ -201,8 +214,7 @@ def _needed(
         if not changed:
             return frozenset(needed)
         # What `resting_on` names should do. Where it does not, keep too much, not too little.
-        more = {s.digest for s in statements if s.digest in old and changed & _ids(s)}
-        needed |= more
+        needed |= {s.digest for s in statements if s.digest in old and changed & _ids(s)}
 
 
 def _board(

@@ -13,6 +13,7 @@ from pv_harness.errors import InfrastructureError
 from pv_harness.project import read_configuration
 from pv_harness.regular_file import read_regular
 from pv_harness.workflow.places import find_lines
+from pv_harness.workflow.since_release import since_last_release
 
 
 if TYPE_CHECKING:
@@ -30,15 +31,19 @@ _MAX_CHECK_BYTES = 4 << 20
 def write_reports(project: Project, board: Scoreboard, now_s: float) -> None:
     """Write `REPORTS` into the folder of reports, each whole or not at all.
 
+    The page tells what changed since the last release, as far as that takes no time.
+
     Raises:
         InfrastructureError: the folder can't be written.
     """
     lines = find_lines(project.root, board.rows)
     sources = read_check_sources(project.root, board)
+    since = since_last_release(project, board)
+    title = page_title(project.root)
     documents = (
         render_markdown(board, now_s=now_s),
         render_json(board, now_s=now_s, lines=lines),
-        render_html(board, now_s=now_s, sources=sources, title=page_title(project.root)),
+        render_html(board, now_s=now_s, sources=sources, since=since, title=title),
     )
     for name, text in zip(REPORTS, documents, strict=True):
         write_document(project.reports / name, text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
-from pv_harness.contracts.forked_reading import read_by
 from pv_harness.contracts.validation import validate
 from pv_harness.documents.accelerators import RELEASES, find_accelerator
 from pv_harness.project import CONFIGURATION
@@ -17,7 +17,6 @@ from pv_harness.workflow.kept_answers import Folder, Ground
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
-    from pathlib import Path
 
     from pv_harness.contracts.plain_files import PlainReading
     from pv_harness.contracts.report import Report
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
 
 _EXPLAINING = ("yaml", "jsonschema")
 """Packages whose words end up in ours, where they were asked."""
-
-
-def choose_reading(processes: int) -> PlainReading | None:
-    """How files without a fault are read; None where all are read in the way that explains.
-
-    That is so without one of the packages of the extra `fast`.
-    """
-    if all(find_accelerator(name) is not None for name in RELEASES):
-        return read_by(processes)
-    return None
 
 
 def count_processors() -> int:
@@ -70,7 +59,8 @@ def _recorded(project: Project) -> frozenset[str]:
         return frozenset()
     from pv_harness.evidence.store import read_statements  # noqa: PLC0415
 
-    statements = read_statements(project.evidence)
+    # The count is printed, and what foreign files claim is held against it.
+    statements = read_statements(project.evidence, project.keys)
     return frozenset(run.falsifier_id for statement in statements for run in statement.runs)
 
 
@@ -79,17 +69,21 @@ def find_ground(
 ) -> Ground | None:
     """All that the report rests on; None where that is not known.
 
-    Foreign files name other files in words of their own, and patterns stand for files that are
-    not there yet.
+    Patterns stand for files that are not there yet.
     """
-    if report.foreign or not all(map(os.path.lexists, paths)):  # noqa: TID251
+    if not all(map(os.path.lexists, paths)):  # noqa: TID251
         return None
-    places = [*paths, *map(str, project.contracts)]
+    # Mostly these are the same folders, and each is to be looked through once.
+    places = [*(str(Path.cwd() / path) for path in paths), *map(str, project.contracts)]
     contracts = _folders(places, tuple(sorted(CONTRACT_SUFFIXES)))
     around = find_ground_around(project, start, report.planted)
     folders = {*contracts, *around.folders, Folder(str(project.evidence), ("",))}
     judges = (sys.modules.get(name) for name in _EXPLAINING)
-    files = {*around.files, *(str(judge.__file__) for judge in judges if judge is not None)}
+    files = {
+        *around.files,
+        *report.looked_for,
+        *(str(judge.__file__) for judge in judges if judge is not None),
+    }
     return Ground(tuple(sorted(folders)), tuple(sorted(files)))
 
 
@@ -109,6 +103,7 @@ def find_ground_around(project: Project, start: Path, planted: Iterable[str]) ->
     }
     files = {
         *(str(folder / CONFIGURATION) for folder in _folders_up(start, project)),
+        *map(str, project.keys.values()),
         *(str(project.root / name) for name in ("checks", "tests/falsifiers")),
         str(project.policy),
         *(os.path.join(project.root, name) for name in planted),  # noqa: PTH118, TID251

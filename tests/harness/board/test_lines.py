@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from rich.cells import cell_len
 from tests.harness.board.conftest import hostile_text
 
-from pv_harness.board.lines import Painter, cells, cut, cut_middle, pad, wrap
+from pv_harness.board.lines import Painter, cells, cut, cut_middle, pad, wrap, wrap_parts
 from pv_harness.board.phrases import Tone, harmless
 
 
@@ -91,3 +91,17 @@ def test_painted_text_is_the_text_between_two_escapes_of_sixteen_colours(
 def test_unstyled_and_empty_text_stays_as_it_is() -> None:
     assert Painter(color=True).paint("text", None) == "text"
     assert Painter(color=True).paint("", "bold") == ""
+
+
+@given(st.lists(st.text("ab \x1b日", min_size=1), min_size=1), st.integers(20, 60))
+def test_wrapped_parts_fit_and_keep_every_word(parts: list[str], width: int) -> None:
+    lines = list(wrap_parts(" · ".join(parts), width))
+    assert all(cells(line) <= width for line in lines)
+    joined = "".join("".join(lines).split())
+    assert joined == "".join(harmless(" · ".join(parts)).split())
+
+
+def test_lines_break_between_parts_and_not_within() -> None:
+    text = "BLOCKED 1 · NOT_RUN 12 · PARTIAL 1 · STALE 1"
+    assert list(wrap_parts(text, 26)) == ["BLOCKED 1 · NOT_RUN 12 ·", "PARTIAL 1 · STALE 1"]
+    assert list(wrap_parts(text, 44)) == [text]

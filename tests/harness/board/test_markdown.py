@@ -141,3 +141,32 @@ def test_a_long_reason_is_cut_and_so_is_a_long_title() -> None:
 def test_every_kind_has_a_mark(kind: str) -> None:
     row = make_row(kind, "F")
     assert re.search(r"\| (✅|🔷|🟣|⚪|🟡|💥|❌) \| F", render(Scoreboard((row,))))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "answer"),
+    [
+        (("GOOD",), "✅ Satisfied: nothing judged is refuted (exit code 0)"),
+        (("GOOD", "FAILED", "FAILED"), "❌ Denied: 2 FAILED (exit code 1)"),
+        (("GOOD", "NOT_RUN"), "🟡 Not known: 1 NOT\\_RUN (exit code 3)"),
+        (("BLOCKED",), "⚪ Nothing judged: 1 BLOCKED (exit code 2)"),
+        (("ERROR",), "💥 Broken: 1 ERROR (exit code 4)"),
+        ((), "⚪ Nothing judged (exit code 2)"),
+    ],
+)
+def test_it_begins_with_the_answer(kinds: tuple[str, ...], answer: str) -> None:
+    assert render(make_board(kinds)).splitlines()[2] == answer
+
+
+def test_a_command_can_be_copied_and_advice_is_text() -> None:
+    text = render(make_board(("NOT_RUN", "BLOCKED", "FLAKY")))
+    assert "| `pv run --prove FALSIFY-TOY-001` |" in text
+    assert "| `pv run --prove FALSIFY-TOY-002`, where cuda is |" in text
+    assert "| make the check deterministic |" in text
+
+
+def test_a_reason_stands_once_in_a_row() -> None:
+    text = render(make_board(("STALE",)))
+    row = next(line for line in text.splitlines() if line.startswith("| 🟡"))
+    assert row.count("changed") == 1
+    assert "| STALE(was INTEGRATION) |" in row

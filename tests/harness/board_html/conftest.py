@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import shutil
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -37,7 +39,10 @@ from pv_harness.judging.status import Assessed, AssessedPatch, StatusKind, deriv
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 NOW_S = 1_790_000_000.0
 DAY_S = 86_400.0
@@ -472,3 +477,105 @@ def spoil_record(record: RunRecord, text: str) -> RunRecord:
             (Entry(EntryKind.SOURCE, text, "a"), Entry(EntryKind.INPUT, text, "b"))
         ),
     )
+
+
+# The browser's own errands would be requests too, and it runs as root in containers.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+NO_BROWSER = (
+    "no Chromium: install it with the system's packages, or with `playwright install chromium`"
+)
+
+
+def give_up(why: str, detail: str = "") -> NoReturn:
+    """Skip; in CI, where the browser belongs to the machine, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{why}\n{detail}")
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; without one the tests skip, save in CI, where that is a failure."""
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        give_up("no playwright: pip install --group test")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        except Error as error:
+            give_up(NO_BROWSER, str(error))
+        yield started
+        started.close()
+
+
+@dataclass
+class Visit:
+    """One page in one window without a network, and all that it did besides being read."""
+
+    page: Page
+    url: str
+    requests: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+    def shown(self) -> list[str]:
+        """The IDs of the rows that can be seen."""
+        return [
+            text.split()[0]
+            for text in self.page.locator("details.row:not([hidden]) h3").all_text_contents()
+        ]
+
+    def opened(self) -> list[str]:
+        """The IDs of the rows that are open."""
+        return [
+            str(body.get_attribute("id"))
+            for body in self.page.locator("details.row[open] > .body").all()
+        ]
+
+    def address(self) -> str:
+        return str(self.page.evaluate("location.hash"))
+
+    def chip(self, name: str) -> Any:
+        return self.page.get_by_role("checkbox", name=name)
+
+    def row(self, identity: str) -> Any:
+        return self.page.locator(f"details.row:has(> #{identity}) > summary")
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
+    """Opens a page; whatever happens, it made no request and no error."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def start(html: str, *, link: str = "", **options: Any) -> Visit:
+        file = tmp_path / "index.html"
+        file.write_text(html, encoding="utf-8")
+        context = browser.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(5000)
+        visited = Visit(page, file.as_uri())
+        page.on("request", lambda request: visited.requests.append(request.url))
+        page.on("console", lambda message: visited.trouble.append(message.text))
+        page.on("pageerror", lambda error: visited.trouble.append(str(error)))
+        page.on("dialog", lambda dialog: visited.trouble.append(f"dialog {dialog.message}"))
+        page.goto(visited.url + link)
+        visits.append(visited)
+        return visited
+
+    yield start
+    for context in contexts:
+        context.close()
+    for visited in visits:
+        assert visited.trouble == []
+        loaded = {url.partition("#")[0] for url in visited.requests if url[:5] != "data:"}
+        assert loaded == {visited.url}

@@ -20,7 +20,8 @@ def test_the_page_is_written_with_the_code_of_the_check(proven: Any, parse: Pars
     assert "def test_two_and_three_make_five(measure, cli):" in text
     assert "-     return a + b" not in text, "the defect changes a part of the line"
     assert "- a + b" in text
-    assert "What changed since" not in text
+    assert "What changed since the last release" in text
+    assert "No release is known: no git repository" in text
 
 
 def test_a_run_leaves_the_page_among_the_reports(proven: Any, parse: Parse) -> None:
@@ -45,7 +46,7 @@ def test_since_takes_a_revision(proven: Any, parse: Parse) -> None:
         subprocess.run([*git, *command], cwd=proven.root, check=True, capture_output=True)
     done = proven.pv("scoreboard", "--format", "html", "--since", "v1")
     assert done.returncode == 0, done.stderr
-    assert "every claim and every status is as it was" in parse(done.stdout).text
+    assert "Nothing: every claim and every status is as it was" in parse(done.stdout).text
 
 
 def test_since_without_a_page_is_refused(toy: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pv_harness.board.html.page import render_html
 from pv_harness.board.scoreboard import Scoreboard
+from pv_harness.evidence.finding import Finding, FindingKind
 from pv_harness.judging.status import StatusKind
 
 
@@ -155,3 +158,44 @@ def test_sixty_falsifiers_are_well_under_a_megabyte(
 ) -> None:
     sixty = Scoreboard((board.rows * 6)[:60])
     assert len(render_html(sixty, now_s=NOW_S, sources=sources).encode()) < 800_000
+
+
+@pytest.mark.parametrize(
+    ("ids", "answer"),
+    [
+        (("INIT-001",), "Satisfied: nothing judged is refuted exit code 0"),
+        (("INIT-001", "LIVE-002"), "nothing judged is refuted; 1 can't be judged here"),
+        (("INIT-001", "INIT-002", "INIT-003"), "Denied: 1 FAILED, 1 VACUOUS exit code 1"),
+        (("LIVE-002",), "Nothing judged: 1 BLOCKED exit code 2"),
+        ((), "Nothing judged  exit code 2"),
+        (("INIT-001", "INIT-005", "LIVE-005"), "Not known: 1 NOT RUN, 1 STALE exit code 3"),
+        (("INIT-002", "LIVE-003"), "Broken: 1 ERROR exit code 4"),
+    ],
+)
+def test_the_page_begins_with_the_answer(
+    board: Scoreboard, parse: Parse, ids: tuple[str, ...], answer: str
+) -> None:
+    part = board.of({f"FALSIFY-{name}" for name in ids})
+    text = parse(render_html(part, now_s=NOW_S)).text
+    assert answer in text
+    assert text.index(answer) < text.index("falsifiers at their ceiling", 60)
+
+
+def test_evidence_that_can_not_be_trusted_is_the_first_thing_told(
+    board: Scoreboard, parse: Parse
+) -> None:
+    found = Finding(FindingKind.ALTERED, Path("reports/a.jsonl"), "its bytes are others", "go")
+    text = parse(render_html(replace(board, findings=(found,) * 13), now_s=NOW_S)).text
+    assert "Broken: the evidence can't be trusted exit code 4" in text
+    assert "The evidence can't be trusted: 13 findings" in text
+    assert text.count("reports/a.jsonl: altered: its bytes are others; go") == 12
+    assert "and 1 more: pv evidence verify" in text
+    assert text.index("13 findings") < text.index("4 need attention")
+
+
+def test_the_icon_has_the_colour_of_the_answer(board: Scoreboard, parse: Parse) -> None:
+    icons = [
+        parse(render_html(board.of({name}), now_s=NOW_S)).all("link")[0]["href"]
+        for name in ("FALSIFY-INIT-001", "FALSIFY-INIT-002", "FALSIFY-INIT-005")
+    ]
+    assert len(set(icons)) == 3

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pv_harness.board.html import code_listing, comparison, curves, history, margin_bar
+from pv_harness.board.html import (
+    code_listing,
+    comparison,
+    curves,
+    falsifier_page,
+    history,
+    levels,
+    margin_bar,
+)
 from pv_harness.board.html.anchor import anchor_of
 from pv_harness.board.html.curves import pieces
-from pv_harness.board.html.markup import join, visible
+from pv_harness.board.html.markup import join, tag, visible
 from pv_harness.board.html.moment import moment, show_duration, show_moment
+from pv_harness.board.html.whole import LONGEST, in_pieces, whole
 from pv_harness.comparing.change import Change, Difference, Effect, Part
 from pv_harness.comparing.comparison import Comparison
 from pv_harness.comparing.standing import Course, Move
@@ -161,6 +170,7 @@ def test_any_number_can_stand_in_a_history(
     [
         (Comparator.LE, 2.0, 1.5, "margin 0.5 (25%)"),
         (Comparator.GE, 2.0, 1.5, "out by 0.5 (25%)"),
+        (Comparator.LE, 1.0, 0.9999, "margin 0.0001 (0.01%)"),
         (Comparator.LE, 0, -3, "margin 3"),
         (Comparator.LE, 1e-6, 1.0, "out by 1"),
         (Comparator.LT, 2.0, 2.0, "out by nothing: the bound itself is outside"),
@@ -246,3 +256,109 @@ def test_an_empty_comparison_says_so_and_stays_closed(parse: Parse) -> None:
     parsed = parse(comparison.render_comparison(nothing, set()).html)
     assert "every claim and every status is as it was" in parsed.text
     assert "open" not in parsed.all("details")[0]
+
+
+def test_a_subject_of_which_much_is_said_is_named_once(parse: Parse) -> None:
+    changes = tuple(
+        Change("c-v1", name, Difference(Part.BOUND, Effect.LOOSENED, "≤ 1", "≤ 2", metric))
+        for name, metric in (("F-1", "a"), ("F-2", "b"), ("F-1", "c"))
+    )
+    found = Comparison(moves=(), changes=changes, versions=(), claims=(2, 2))
+    parsed = parse(comparison.render_comparison(comparison.Since("v1", found), {"F-1"}).html)
+    assert [a["href"] for a in parsed.all("a")] == ["#F-1"]
+    assert "F-1 bound a: ≤ 1 → ≤ 2bound c: ≤ 1 → ≤ 2F-2 bound b" in parsed.text
+    assert "3 loosened" in parsed.text
+
+
+def test_a_group_names_only_so_many(parse: Parse) -> None:
+    changes = tuple(
+        Change("c-v1", f"F-{i}", Difference(Part.FALSIFIER, Effect.ADDED, "", "x"))
+        for i in range(comparison.MAX_SUBJECTS + 3)
+    )
+    found = Comparison(moves=(), changes=changes, versions=(), claims=(0, 53))
+    text = parse(comparison.render_comparison(comparison.Since("v1", found), set()).html).text
+    assert f"F-{comparison.MAX_SUBJECTS - 1} " in text
+    assert f"F-{comparison.MAX_SUBJECTS} " not in text
+    assert "and 3 more: pv diff" in text
+
+
+def test_claims_alone_say_so_and_name_the_command(parse: Parse) -> None:
+    nothing = comparison.Since("v1 a", Comparison((), (), (), (0, 0)), 0.0, "it has none")
+    text = parse(comparison.render_comparison(nothing, set()).html).text
+    assert "What changed since v1 a of 1970-01-01" in text
+    assert "Nothing: every claim is as it was." in text
+    assert "compared, since it has none. How each stood then: pv diff 'v1 a'" in text
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        (comparison.NotCompared("There is none."), "last releaseThere is none."),
+        (comparison.NotCompared("Too much.", "v1"), "Too much. pv diff v1 takes the time."),
+    ],
+)
+def test_what_is_not_compared_says_why(
+    since: comparison.NotCompared, words: str, parse: Parse
+) -> None:
+    parsed = parse(comparison.render_comparison(since, set()).html)
+    assert parsed.text.endswith(words)
+    assert parsed.all("details") == []
+
+
+@given(TEXT)
+def test_pieces_are_the_text(text: str) -> None:
+    from html import unescape
+    from re import sub
+
+    assert unescape(sub(r"<[^>]*>", "", in_pieces(text).html)) == visible(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("gap is 3, but must be ≤ 1.05", ["≤ 1.05"]),
+        ("bound t: ≤ 300 s → ≤ 120 s", ["≤ 300 s", "≤ 120 s"]),
+        ("at least = 1, and so on", ["= 1"]),
+        ("the shape that --config names, or -c", ["--config", "-c"]),
+        ("as FALSIFY-X-001 says of well-known A-B", ["FALSIFY-X-001"]),
+        ("a plain text", []),
+    ],
+)
+def test_numbers_ids_and_options_are_pieces(text: str, pieces: list[str], parse: Parse) -> None:
+    parsed = parse(in_pieces(text).html)
+    assert len(parsed.all("span")) == len(pieces)
+    for piece in pieces:
+        assert f'<span class="piece">{piece}</span>' in in_pieces(text).html
+
+
+def test_what_is_too_long_for_a_line_may_be_broken() -> None:
+    assert whole("≤ 1 nats") == tag("span", "≤ 1 nats", class_="whole")
+    assert whole("w" * (LONGEST + 1)) == "w" * (LONGEST + 1)
+
+
+def test_a_condition_that_two_checks_measured_is_told_once(
+    board: Scoreboard, parse: Parse
+) -> None:
+    row = row_of(board, "FALSIFY-INIT-001")
+    record = row.status.record
+    assert record is not None
+    twice = replace(record, measurements=(*record.measurements, *record.measurements))
+    asked = Bound("largest_move", Comparator.LE, 1.05)
+    levels_ = tuple(replace(rule, measurements=(asked,)) for rule in row.falsifier.levels)
+    row = replace(
+        row,
+        falsifier=replace(row.falsifier, levels=levels_),
+        status=replace(row.status, record=twice),
+    )
+    text = parse(levels.levels_list(row).html).text
+    assert text.count("largest_move") == len(levels_)
+
+
+def test_curves_have_all_the_room_where_nothing_is_drawn_over_time(
+    board: Scoreboard, parse: Parse
+) -> None:
+    row = row_of(board, "FALSIFY-LIVE-001")
+    once = replace(row, runs=row.runs[-1:])
+    for shown, pairs in ((row, 2), (once, 1)):
+        parsed = parse(falsifier_page.render(shown, sources={}, anchor="x").html)
+        assert [a.get("class") for a in parsed.all("div")].count("pair") == pairs

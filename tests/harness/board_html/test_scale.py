@@ -5,7 +5,13 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from pv_harness.board.html.scale import Scale, scale_along, scale_for, show_tick
+from pv_harness.board.html.scale import (
+    Scale,
+    scale_along,
+    scale_for,
+    show_tick,
+    show_ticks,
+)
 
 
 NUMBERS = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=12)
@@ -70,7 +76,25 @@ def test_three_decades_of_positive_values_are_shown_by_factors(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.95, "0.95"), (1500.0, "1500"), (1e-5, "1e-5"), (2.5e9, "2.5e9")],
+    [
+        *((0.0, "0"), (0.95, "0.95"), (1500.0, "1500"), (1e-5, "1e-5"), (2.5e9, "2.5e9")),
+        *((1e4, "10000"), (-99999.9, "-100000"), (12345.6, "12346")),
+    ],
 )
 def test_ticks_are_spelled_short(value: float, text: str) -> None:
     assert show_tick(value) == text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-5, 1e3))
+def test_ticks_of_an_axis_differ_and_are_close_to_their_values(low: float, part: float) -> None:
+    width = part * max(1.0, abs(low))
+    values = Scale(low, low + width).ticks(4)
+    texts = show_ticks(values)
+    assert len({*texts}) == len(values)
+    for value, text in zip(values, texts, strict=True):
+        assert math.isclose(float(text), value, rel_tol=0.01, abs_tol=width / 100)
+
+
+def test_ticks_that_are_close_have_more_digits() -> None:
+    assert show_ticks((1.0, 1.00005, 1.0001)) == ("1", "1.00005", "1.0001")
+    assert show_ticks((10_000.0, 10_000.5)) == ("10000.0", "10000.5")

@@ -82,6 +82,11 @@ def test_where_there_is_no_project_the_way_to_one_is_named(
     assert list(empty.root.iterdir()) == []
 
 
+def test_checks_without_any_contract_are_told_the_same(toy: Toy) -> None:
+    (toy.root / "contracts/toy-v1.yaml").unlink()
+    assert_refused(toy.pv("list"), 2, "pv: contracts: no contract to judge; `pv init` makes a")
+
+
 def test_validate_without_a_path_judges_contracts_and_policy_from_any_folder(
     toy: Toy,
 ) -> None:

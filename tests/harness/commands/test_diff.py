@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pv_harness.evidence.store import append_statement, read_statements
+from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
 
 
 if TYPE_CHECKING:
@@ -163,6 +167,39 @@ def test_inputs_that_git_does_not_hold_are_those_of_the_project(toy: Toy) -> Non
     assert documents(toy, "HEAD")["moves"] == []
     toy.write(".cache/text", "6")
     assert documents(toy, "HEAD")["moves"] == []  # both sides read the bytes that are there now
+
+
+def test_no_evidence_brings_a_source_of_today_into_an_older_revision(toy: Toy) -> None:
+    """Evidence may be by anybody: what it calls an input must not change an older tree."""
+    make = "import json; print(json.dumps({'parts': {'text': '.cache/text'}}))"
+    toy.edit(
+        "pyproject.toml",
+        "[tool.pytest",
+        f'[tool.pv.inputs]\ntext = ["python", "-c", "{make}"]\n[tool.pytest',
+    )
+    toy.edit("contracts/toy-v1.yaml", "  covers:", "  inputs: [text]\n  covers:")
+    fallback = "try:\n    from toy._fast import add\nexcept ImportError:\n"
+    toy.write("src/toy/math.py", f"{fallback}    def add(a, b):\n        return a + b\n")
+    toy.write(".cache/text", "5")
+    toy.write(".gitignore", ".cache/\n")
+    assert toy.pv("run", "--prove").returncode == 0
+    git(toy, "init", "-q", "-b", "main")
+    commit(toy)
+
+    folder = toy.root / "reports" / "evidence"
+    statement = next(s for s in read_statements(folder) if s.runs)
+    parts = (f"text.more={name}" for name in ("src/toy/_fast.py", ".cache"))
+    named = (Entry(EntryKind.INPUT, part, "0" * 64) for part in (*parts, "other.x=Makefile"))
+    forged = Manifest((*statement.runs[0].manifest.entries, *named))
+    run = replace(statement.runs[0], manifest=forged)
+    append_statement(folder, replace(statement, runs=(run,), patches=()))
+    toy.write("src/toy/_fast.py", "def add(a, b):\n    return a + b\n")
+    toy.write("Makefile", "")
+    git(toy, "add", "src")
+    git(toy, "commit", "-qm", "fast")
+    (move,) = documents(toy, "HEAD~1")["moves"]
+    assert move["old"] == "INTEGRATION/INTEGRATION"
+    assert move["new"].startswith("STALE(")
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_keygen_makes_a_pair_and_says_how_to_use_it(toy: Toy) -> None:
     before = private.read_bytes()
     assert_refused(evidence(toy, "keygen", "ci"), 2, "is there already; a key is never overwr")
     assert private.read_bytes() == before
-    assert evidence(toy, "keygen", "ci", "--dir", "keys").returncode == 4
+    assert_refused(evidence(toy, "keygen", "ci", "--dir", "keys"), 2, "keys: no such folder")
     (toy.root / "keys").mkdir()
     assert evidence(toy, "keygen", "ci", "--dir", "keys").returncode == 0
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pv_harness.evidence.store import append_statement, read_statements
 
 
 if TYPE_CHECKING:
@@ -123,6 +126,35 @@ def test_each_condition_of_a_policy_is_asked(
 ) -> None:
     done = with_rule(proven, rule).pv("gate", "--policy", "merge")
     assert (done.returncode, text in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("in_lane", "lacking"),
+    [((), "no evidence"), (("runs",), "potency 0/2, asks all; not planted: minus")],
+)
+def test_the_cure_of_a_lane_cures_it(
+    proven: Toy, in_lane: tuple[str, ...], lacking: str
+) -> None:
+    """Evidence of another lane is fresh, and so are the answers to what was planted there."""
+    folder = proven.root / "reports" / "evidence"
+    statements = read_statements(folder)
+    for file in proven.evidence():
+        file.unlink()
+    for statement in statements:
+        peak = 0 if "runs" in in_lane else 1
+        runs = tuple(replace(r, cuda_peak_bytes=peak) for r in statement.runs)
+        patches = tuple(replace(p, lane="cuda") for p in statement.patches)
+        append_statement(folder, replace(statement, runs=runs, patches=patches))
+    with_rule(proven, "lanes: [cpu]")
+    done = proven.pv("gate", "--policy", "merge")
+    assert (done.returncode, f"lane cpu: {lacking}" in done.stdout) == (3, True), done.stdout
+    (cure,) = (line for line in done.stdout.splitlines() if "→" in line)
+    command, _, where = cure.partition("→ ")[2].partition(", ")
+    assert where == "on a machine of the lane cpu"
+    assert command.startswith("pv ")
+    cured = proven.pv(*command.split()[1:])
+    assert cured.returncode == 0, cured.stdout + cured.stderr
+    assert proven.pv("gate", "--policy", "merge").returncode == 0
 
 
 def test_a_level_below_what_is_asked_is_denied(proven: Toy) -> None:

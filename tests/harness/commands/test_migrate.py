@@ -181,6 +181,12 @@ def test_every_wrong_command_line_says_what_is_wrong(
     assert "Traceback" not in done.stderr
 
 
+def test_a_version_is_migrated_as_it_is_written(toy: Toy) -> None:
+    toy.write("vendor/f.yaml", TRAINER.replace("version: 1.2.0", "version: 1.10"))
+    done = toy.pv("migrate", "vendor/f.yaml")
+    assert "\nversion: 1.10.0\n" in done.stdout
+
+
 def test_a_folder_that_can_not_be_written_is_no_verdict(toy: Toy) -> None:
     toy.write("vendor/f.yaml", TRAINER)
     # Where nobody can make a file, root included.

@@ -111,6 +111,31 @@ def test_a_change_whose_anchor_vanished_is_void_and_all_else_is_judged(proven: T
     assert toy.pv("gate").returncode == 1
 
 
+def test_a_change_outside_the_subject_is_void_and_all_else_is_judged(proven: Toy) -> None:
+    toy = proven
+    text = (toy.root / CONTRACT).read_text(encoding="utf-8")
+    entry = text.partition("falsifiers:\n")[2].replace("TOY-001", "TOY-002")
+    toy.write(CONTRACT, text + entry.replace("toy.math", "toy.cli"))
+    check = (toy.root / "checks/test_toy.py").read_text(encoding="utf-8")
+    toy.write("checks/test_more.py", check.replace("TOY-001", "TOY-002"))
+    toy.write("src/toy/sums.py", "from toy.math import add\n")
+    assert toy.pv("run", "--prove").returncode == 0
+    # The command gets its sums from elsewhere: the defects of the second claim stay behind.
+    toy.edit("src/toy/cli.py", "from toy.math import add", "add = int.__add__")
+    assert toy.pv("validate").stdout.count("PV058 FALSIFY-TOY-002: ") == 3
+    done = toy.pv("run", "--prove")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "✗ FALSIFY-TOY-002 VACUOUS " in done.stdout
+    assert f"✗ {ID} VACUOUS " in done.stdout, "it was judged as well, and notices nothing now"
+    explained = toy.pv("explain", "FALSIFY-TOY-002").stdout
+    assert "  ✗ minus VOID: changes 'src/toy/math.py', which is neither covered" in explained
+    assert "pv prove --verify-anchors\n" in explained
+    assert "every bound check stayed green" in toy.pv("explain", ID).stdout
+    restored = "from toy.math import add"
+    toy.edit("src/toy/cli.py", "add = int.__add__", restored)
+    assert toy.pv("gate").returncode == 0
+
+
 def test_a_file_that_holds_what_a_defect_would_plant_is_measured_and_named(toy: Toy) -> None:
     toy.edit("src/toy/math.py", "a + b", "a - b")
     done = toy.pv("run", "--prove")

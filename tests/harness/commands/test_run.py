@@ -219,7 +219,7 @@ def test_an_untracked_and_a_deleted_file_are_changes(two: Toy) -> None:
             ["--changed", "no-such-branch"],
             "--changed no-such-branch: there is no such revision",
         ),
-        (["--changed=-x"], "--changed -x: that is no revision"),
+        (["--changed=-x"], "--changed '-x': that is no revision"),
         (
             ["--changed", ID],
             (

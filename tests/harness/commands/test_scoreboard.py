@@ -98,12 +98,23 @@ def test_what_can_not_be_asked_for_ends_with_2(
 
 
 def test_a_file_that_can_not_be_written_ends_with_4(toy: Toy) -> None:
-    toy.write("taken", "a file")
-    done = toy.pv("scoreboard", "--format", "json=taken/board.json")
+    # A name of the greatest length, so that none is left for the file before it is whole.
+    name = "b" * 250 + ".json"
+    done = toy.pv("scoreboard", "--format", f"json={name}")
     assert done.returncode == 4
-    assert "taken/board.json: the report can't be written (" in done.stderr
+    assert f"{name}: the report can't be written (" in done.stderr
+
+
+def test_a_place_where_no_file_can_be_ends_with_2(toy: Toy) -> None:
+    toy.write("taken", "a file")
     toy.write("folder/x", "")
-    assert toy.pv("scoreboard", "--output", "folder").returncode == 4
+    for words, what in (
+        (("--format", "json=taken/board.json"), "'taken/board.json' goes on below a file"),
+        (("--output", "folder"), "'folder' is a directory; name a file to write"),
+    ):
+        done = toy.pv("scoreboard", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert what in done.stderr
 
 
 def test_an_old_report_is_replaced_whole(toy: Toy) -> None:

@@ -237,8 +237,19 @@ def test_the_text_says_everything_and_the_worst_last(scoreboard: Make) -> None:
     ]
     assert "    bound gap: ≥ 3.0 nats → ≥ 1.0 nats" in text
     assert "    1.2.3, should be 2.0.0 (major: FALSIFY-X-002: falsifier removed)" in text
-    assert "      ↳ because it is FAILED" not in text
+    told = f"\n  {A}\n    PARTIAL/DISCHARGED → FAILED\n    ↳ because it is FAILED\n"
+    assert told in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_reason_that_the_status_tells_already_is_told_once(scoreboard: Make) -> None:
+    old, new = scoreboard({A: "PARTIAL", B: "NOT_RUN"}), scoreboard({A: "STALE", B: "PARTIAL"})
+    stale, risen = new["falsifiers"]
+    stale.update(status="STALE(was PARTIAL, because m.py changed)", why="m.py changed")
+    risen["why"] = ""
+    text = render_text(compare_documents(old, new), old="v1", new="now", width=100)
+    assert "    PARTIAL/DISCHARGED → STALE(was PARTIAL, because m.py changed)\n" in text
+    assert "↳" not in text
 
 
 @given(st.text(), st.text(), st.integers(40, 200))

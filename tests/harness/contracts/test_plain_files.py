@@ -18,8 +18,9 @@ from pv_harness.contracts.plain_files import PlainFile, read_plain_files
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.contracts.report import Report, render_report
 from pv_harness.contracts.validation import validate
-from pv_harness.documents import schema_check
+from pv_harness.documents import plain_yaml, schema_check
 from pv_harness.documents.accelerators import find_accelerator
+from pv_harness.documents.contract_check import is_surely_valid
 from pv_harness.documents.loading import load
 from pv_harness.documents.schema_check import schema_problems
 from pv_harness.project import Project, load_project
@@ -36,22 +37,22 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 EXAMPLE = HERE / "project"
 FIXTURES = sorted([*HERE.glob("bad/*.yaml"), *HERE.glob("good/*.yaml")])
-IS_FAST = all(find_accelerator(name) is not None for name in ("yaml_rs", "jsonschema_rs"))
 
 
-@pytest.fixture(params=["installed", "stand-ins"])
+@pytest.fixture(params=["fast", "PyYAML", "stand-ins"])
 def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PlainReading:
-    """The reader of plain files, with the fast packages or with strict ones in their place."""
-    if request.param == "installed":
-        if not IS_FAST:
-            pytest.skip("the packages of the extra `fast` are not installed")
-        return read_plain_files
-    stand_in(monkeypatch)
+    """The reader of plain files, with and without the fast package, and with strict parts."""
+    if request.param == "stand-ins":
+        stand_in(monkeypatch)
+    elif request.param == "PyYAML":
+        monkeypatch.setattr(plain_yaml, "find_accelerator", lambda _name: None)
+    elif find_accelerator("yaml_rs") is None:
+        pytest.skip("yaml-rs, of the extra `fast`, is not installed")
     return read_plain_files
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have strict packages do what the fast ones would."""
+    """Have the strict loader and jsonschema do what the fast parts do."""
 
     def load_strictly(data: bytes) -> Any:
         document = load(data, "x.yaml")
@@ -185,6 +186,31 @@ def test_files_that_are_not_judged_count_by_their_names(
         assert_equal(validate(paths, project), validate(paths, project, read_plain=reading))
 
 
+@pytest.mark.parametrize("bound", [b"qe: 0", b"equal: 0", b""])
+def test_a_file_that_changes_while_it_is_read_is_not_judged_by_what_was_there(
+    project: Project, reading: PlainReading, monkeypatch: pytest.MonkeyPatch, bound: bytes
+) -> None:
+    file = project.root / "contracts/base.yaml"
+    before = file.read_bytes()
+    after = before.replace(b"eq: 0", bound)
+    read = os.read
+    written: list[Path] = []
+
+    def overwrite(descriptor: int, count: int) -> bytes:
+        block = read(descriptor, count)
+        if block == before and not written:
+            written.append(file)
+            file.write_bytes(after)
+            os.utime(file, ns=(1, 1))  # two writes of one tick of the clock have one time
+        return block
+
+    monkeypatch.setattr(os, "read", overwrite)
+    fast = validate([str(file)], project, read_plain=reading)
+    assert written
+    assert_equal(validate([str(file)], project), fast)
+    assert fast.problems
+
+
 LINES = st.integers(0, 60)
 CHANGES = st.sampled_from(
     [
@@ -308,13 +334,12 @@ def mappings(value: Any) -> Iterator[dict[Any, Any]]:
             yield from mappings(child)
 
 
-@pytest.mark.skipif(not IS_FAST, reason="jsonschema-rs is not installed")
 def test_a_key_that_is_no_text_is_noticed_in_every_mapping() -> None:
     data = (HERE.parents[2] / "contracts/apr-pretrain-init-finetune-v1.yaml").read_bytes()
     count = sum(1 for _ in mappings(load(data, "x.yaml").value))
     assert count > 20
     for number in range(count):
         value = load(data, "x.yaml").value
-        assert schema_check.is_surely_valid(value)
+        assert is_surely_valid(value)
         list(mappings(value))[number][1] = "one"
-        assert not schema_check.is_surely_valid(value)
+        assert not is_surely_valid(value)

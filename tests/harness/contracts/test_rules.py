@@ -239,10 +239,41 @@ def test_a_package_and_a_module_can_be_covered(project: Project) -> None:
     assert found(project) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("subject.cor", "; did you mean 'subject.core'?"),
+        ("subjct", "; did you mean 'subject'?"),
+        ("subject.zzzzzzzz", ""),
+        ("subject.core.add", ""),
+    ],
+)
+def test_a_misspelt_module_is_told_with_the_nearest_beside_it(
+    project: Project, name: str, near: str
+) -> None:
+    edit(project, "[subject.core]", f"[{name}]")
+    (problem,) = found(project)
+    assert problem.endswith(f"covers {name!r}; no such module below src{near}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("falsifiers:", "falsifers:"), ("- id: BASE-001", "- idd: BASE-001")],
+)
+def test_ids_under_a_misspelt_key_are_not_told_to_be_absent(
+    project: Project, old: str, new: str
+) -> None:
+    edit(project, old, new)
+    assert [problem.split()[1] for problem in found(project)] == ["PV011"]
+
+
 def test_an_entry_point_in_an_unknown_module_is_refused(project: Project) -> None:
     edit(project, "subject.cli:main", "subject.gui:main")
     assert found(project) == [
-        "14:29: PV036 BASE-001: reached 'subject.gui:main'; no module 'subject.gui' below src"
+        (
+            "14:29: PV036 BASE-001: reached 'subject.gui:main'; no module 'subject.gui' below "
+            "src; did you mean 'subject.cli'?"
+        )
     ]
 
 
@@ -339,8 +370,9 @@ def test_sources_that_can_not_be_followed_are_a_problem(project: Project) -> Non
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(SourceTree, "closure", refuse)
         (problem,) = planted_changes_hit_the_subject(claim, world)
-    assert problem.message == (
-        "BASE-001: the sources that it covers can't be read: permission denied"
+    assert (problem.code, problem.message) == (
+        "PV035",
+        "BASE-001: the sources that it covers can't be read: permission denied",
     )
 
 

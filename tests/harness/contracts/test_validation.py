@@ -68,14 +68,17 @@ def test_all_problems_come_first_sorted_by_place(project: Project) -> None:
     assert report.exit_code is ExitCode.CANNOT_JUDGE
     assert render_report(report).splitlines() == [
         "contracts/a.yaml:4:3: PV089 warning: X-001: it has no prediction",
-        "contracts/base.yaml:3:10: PV010 version is 1.0; it should be text",
+        (
+            "contracts/base.yaml:3:10: PV010 version is 1.0; "
+            "it should be three numbers such as '1.0.0'"
+        ),
         (
             "contracts/base.yaml:7:3: PV011 BASE-001: rulle is an unknown key; "
             "did you mean 'rule'?"
         ),
         (
-            "contracts/z.yaml:1:2: PV004 not YAML: did not find expected node content "
-            "while parsing a flow node"
+            "contracts/z.yaml:1:2: PV004 not YAML: a value is expected behind '[', "
+            "and there is none"
         ),
         (
             "foreign: 1 file judged · 1 falsifier (falsification_tests 1) · 0 inert · "

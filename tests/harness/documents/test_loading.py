@@ -14,7 +14,6 @@ from pv_harness.documents.loading import MAX_DEPTH, load, load_file
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PRINTABLE = st.text(
@@ -201,13 +200,41 @@ def test_what_is_no_plain_yaml_is_a_problem(text: str, codes: list[str]) -> None
 def test_an_error_of_the_parser_without_a_place_is_a_problem_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: object, **__: object) -> Iterator[object]:
-        yield from ()
-        raise yaml.YAMLError("no place")
+    class Failing:
+        def __init__(self, _text: str) -> None: ...
 
-    monkeypatch.setattr(yaml, "parse", fail)
+        def get_event(self) -> object:
+            raise yaml.YAMLError("no place")
+
+    monkeypatch.setattr(yaml, "CSafeLoader", Failing, raising=False)
     (problem,) = load(b"a: 1", "x.yaml").problems
     assert str(problem) == "x.yaml:1:1: PV004 not YAML: no place"
+
+
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("1.10", "1.10"),
+        ("-1.50", "-1.50"),
+        ("010", "010"),
+        ("0x10", "0x10"),
+        ("1e-6", "1e-6"),
+        ("1.1", None),
+        ("10", None),
+        ("'1.10'", None),
+        ("1.10.0", None),
+        ("true", None),
+        ("[1.10]", None),
+        ("{a: 1.10}", None),
+    ],
+)
+def test_a_number_is_known_as_it_is_written_where_python_writes_it_otherwise(
+    written: str, spelled: str | None
+) -> None:
+    document = load(f"{{version: {written}}}\n".encode(), "x.yaml")
+    assert document.spelled(["version"]) == spelled
+    assert document.spelled(["version", "a", 0]) is None
+    assert document.spelled([]) is None
 
 
 def test_a_quoted_merge_key_is_a_word() -> None:

@@ -1,19 +1,31 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from pv_harness.documents import plain_yaml
 from pv_harness.documents.accelerators import find_accelerator
 from pv_harness.documents.loading import load
 from pv_harness.documents.plain_yaml import MAX_SIZE_BYTES, load_plain
 
 
-pytestmark = pytest.mark.skipif(
-    find_accelerator("yaml_rs") is None, reason="yaml-rs, of the extra `fast`, is not installed"
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(params=["yaml-rs", "PyYAML"], autouse=True, scope="module")
+def _reader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test with the fast reader, and with the one in its place where that is missing."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "PyYAML":
+            patch.setattr(plain_yaml, "find_accelerator", lambda _name: None)
+        elif find_accelerator("yaml_rs") is None:
+            pytest.skip("yaml-rs, of the extra `fast`, is not installed")
+        yield
+
 
 NOT_PLAIN = {
     "an anchor": "a: &x 1\n",
@@ -45,6 +57,7 @@ NOT_PLAIN = {
     "an indicated block": "a: |2\n    b\n",
     "an indicated and stripped block": "a: >-2\n    b\n",
     "an empty block at the end": "a: |\n\n",
+    "brackets that close on another line": "a: [b]]\nc: [[d]\n",
     "a key over two lines in brackets": "a: {b\n : c}\n",
     "a key over two lines in brackets, a closing one in quotes": "a: {b: '}', c\n : '{'}\n",
     "a collection over two lines": "a: [b,\n  c]\n",
@@ -67,6 +80,7 @@ PLAIN = {
     "an inequality in prose": "a: x != y & z\n",
     "a pattern with a star": "a: [INV-TRAIN-*, CKPT-1]\n",
     "a number within a word": "a: part_1_of_2\n",
+    "a number behind an e": "a: node_1, 0 bytes\n",
     "a hexadecimal number": "a: 0x1f\n",
     "a date": "a: 2026-07-01\n",
     "a block": "a: |-\n  b\n   c\n",

@@ -117,9 +117,8 @@ def test_the_schema_names_what_the_code_names() -> None:
             "id: SUM-1",
             [
                 (
-                    "6:7: PV010 SUM-1: id is 'SUM-1'; it should be of the form "
-                    "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*-[0-9]{3}$ "
-                    "such as 'FALSIFY-APR-PRETRAIN-INIT-007'"
+                    "6:7: PV010 SUM-1: id is 'SUM-1'; it should be words in capitals and "
+                    "three digits, such as 'FALSIFY-MY-TRAINER-001'"
                 )
             ],
         ),
@@ -141,7 +140,7 @@ def test_the_schema_names_what_the_code_names() -> None:
         (
             "{wrong: {eq: 0}}",
             "{}",
-            ["11:11: PV010 SUM-001: bounds is a mapping of 0; it should be not empty"],
+            ["11:11: PV010 SUM-001: bounds is a mapping of 0; it should be one with an entry"],
         ),
         (
             "{wrong: {eq: 0}}",
@@ -149,7 +148,7 @@ def test_the_schema_names_what_the_code_names() -> None:
             [
                 (
                     "11:12: PV010 SUM-001: bounds has the name 'wrong-sums'; it should "
-                    "be of the form ^[A-Za-z_][A-Za-z0-9_.]*$ such as 'mismatched_parameters'"
+                    "be a letter, then letters, digits, _ or . such as 'val_loss'"
                 )
             ],
         ),
@@ -230,9 +229,63 @@ def test_the_broken_falsifiers_are_named_and_only_those() -> None:
     assert broken == {1}
 
 
+@pytest.mark.parametrize(
+    ("version", "shown"), [("1.10", "1.10, which YAML reads as 1.1"), ("1.1", "1.1")]
+)
+def test_a_number_is_told_as_it_is_written(version: str, shown: str) -> None:
+    (problem,) = problems_of(changed("version: 1.0.0", f"version: {version}"))
+    assert problem.startswith(
+        f"3:10: PV010 version is {shown}; it should be three numbers such"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("  rule: r", "  rule: 12", "SUM-001: rule is 12; it should be text, in quotes"),
+        (
+            "  rule: r",
+            "  rule: 1.50",
+            "rule is 1.50, which YAML reads as 1.5; it should be text",
+        ),
+        ("  rule: r", "  rule: true", "SUM-001: rule is true; it should be text, in quotes"),
+        ("  rule: r", '  rule: ""', "rule is ''; it should be a text that says something"),
+        (
+            "{wrong: {eq: 0}}",
+            "{wrong: 1.0e-6}",
+            "bounds.wrong is 1.0e-6; it should be a mapping ",
+        ),
+        ("{wrong: {eq: 0}}", "{wrong: {lte: 0}}", "lte is an unknown key; did you mean 'le'?"),
+        ("{wrong: {eq: 0}}", '{wrong: {">=": 0}}', "did you mean 'ge'?"),
+        ("{wrong: {eq: 0}}", "{wrong: {min: 0}}", "did you mean 'ge'?"),
+        (
+            "PARTIAL: {}",
+            "PARTIAL: null",
+            "PARTIAL is null; it should be a mapping of conditions, {}",
+        ),
+    ],
+)
+def test_what_is_often_meant_is_told_and_one_mistake_is_one_problem(
+    old: str, new: str, told: str
+) -> None:
+    (problem,) = problems_of(changed(old, new))
+    assert told in problem
+
+
+def test_a_text_in_place_of_a_list_is_told_as_one() -> None:
+    covers = next(line for line in VALID.splitlines() if "covers:" in line)
+    (problem,) = problems_of(changed(covers, "  covers: sums.core"))
+    assert problem.endswith("covers is 'sums.core'; it should be a list, [sums.core]")
+
+
+def test_a_name_of_the_right_form_is_told_to_be_too_long() -> None:
+    (problem,) = problems_of(changed("id: SUM-001", f"id: {'X' * 300}-001"))
+    assert problem.endswith("; it should be at most 200 characters")
+
+
 def test_a_name_that_ends_in_a_newline_is_no_name() -> None:
     (problem,) = problems_of(changed("id: sums", 'id: "sums\\n"'))
-    assert "id is 'sums\\n'; it should be of the form" in problem
+    assert "id is 'sums\\n'; it should be lower-case words" in problem
 
 
 def test_text_of_the_contract_never_reaches_a_terminal_raw() -> None:

@@ -23,6 +23,8 @@ from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.signing import read_signer, write_key_pair
 from pv_harness.evidence.statement import Removed, RunStatement
 from pv_harness.evidence.store import append_statement, read_statements
+from pv_harness.project import load_project
+from pv_harness.workflow.validate import find_ground_around
 
 
 if TYPE_CHECKING:
@@ -259,6 +261,20 @@ def test_an_edited_signed_statement_does_not_verify(signed: Toy) -> None:
     file = forge(history(signed)[-1], lambda p: own(p)["patches"][0].update(reason="better"))
     words = "claims the key 'ci' and does not verify"
     assert_named(verify(signed), file, "signature", words)
+
+
+def test_what_counts_the_claims_with_evidence_verifies_it_too(signed: Toy) -> None:
+    assert signed.pv("validate").returncode == 0
+    forge(history(signed)[-1], lambda p: own(p)["patches"][0].update(reason="better"))
+    done = signed.pv("validate")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert ": signature: " in done.stderr
+    # With another key nothing claims a trusted signature; so a kept answer rests on the key.
+    signed.write("ci.pub.pem", (signed.root / "mallory.pub.pem").read_text())
+    assert signed.pv("validate").returncode == 0
+    project = load_project(signed.root)
+    ground = find_ground_around(project, signed.root, ())
+    assert str(project.keys["ci"]) in ground.files
 
 
 def test_a_statement_without_its_signature_is_found_where_one_is_asked_for(

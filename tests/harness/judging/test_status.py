@@ -227,6 +227,42 @@ def test_changes_that_could_not_be_planted_have_a_remedy_of_their_own() -> None:
     assert derive([fresh()], both).cure == "sharpen the check, or correct the defect"
 
 
+@pytest.mark.parametrize("outcome", [o for o in PatchOutcome if not o.counts])
+def test_each_outcome_has_a_remedy_of_its_own(outcome: PatchOutcome) -> None:
+    cures = {o: derive([fresh()], planted({**KILLED, "d1": o})).cure for o in PatchOutcome}
+    others = {cure for other, cure in cures.items() if other is not outcome}
+    assert cures[outcome]
+    assert cures[outcome] not in others
+    assert "{" not in cures[outcome]
+
+
+def test_what_was_planted_in_vain_is_planted_again_by_the_command_that_is_told() -> None:
+    late = planted({**KILLED, "d1": PatchOutcome.TIMEOUT})
+    assert derive([fresh()], late).cure.startswith("pv prove FALSIFY-X-001;")
+    flaky = planted({**KILLED, "d1": PatchOutcome.RED_ON_ARRIVAL})
+    assert derive([fresh()], flaky).cure.endswith(": pv run FALSIFY-X-001 --repeat 5")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"measurements": (Measurement("gap", 4.0), Measurement("steps", 499))},
+        {"manifest": Manifest(MANIFEST.entries[:1])},
+    ],
+)
+def test_what_a_fresh_record_lacks_is_measured_again_only_if_that_is_asked_for(
+    changes: dict[str, object],
+) -> None:
+    assert derive([fresh(**changes)]).cure == "pv run FALSIFY-X-001 --again"
+
+
+def test_a_level_for_a_device_names_the_machine_and_asks_to_measure_again() -> None:
+    levels = (LevelRule(Level.PARTIAL), LevelRule(Level.INTEGRATION, device="cuda"))
+    claim = replace(FALSIFIER, levels=levels)
+    status = derive_status(claim, bound=True, runs=[fresh()], patches=PROVEN)
+    assert status.cure == "pv run FALSIFY-X-001 --again, on a machine with cuda"
+
+
 def test_a_value_in_another_unit_than_the_bound_is_an_error_whatever_was_recorded() -> None:
     bound = Bound("gap", Comparator.GE, 3.0, "nats")
     claim = replace(FALSIFIER, bounds=(bound,), levels=FALSIFIER.levels[:1])
@@ -594,18 +630,54 @@ def test_an_edit_of_what_only_the_red_record_rests_on_does_not_take_it_away(
     assert str(status) == f"STALE(was {verdict.value}, because extra.py changed)"
     assert status.cure == "pv run --prove FALSIFY-X-001 --again"
     assert status.potency.killed
-    newer = Assessed(replace(GOOD, finished_s=GOOD.finished_s + 2))
-    assert derive([newer, red], PROVEN).kind is StatusKind.LEVEL
+    later_s = GOOD.finished_s + 2
+    for entry in (EXTRA, Entry(EntryKind.ABSENT, EXTRA.name, "")):
+        after = Manifest((*MANIFEST.entries, replace(entry, digest="edited")))
+        overcome = Assessed(replace(GOOD, manifest=after, finished_s=later_s))
+        assert derive([Assessed(GOOD), overcome, red], PROVEN).kind is StatusKind.LEVEL
     taken_back = wide_red(GOOD.finished_s + 1, (*EXTRA_CHANGED, *CHANGED), verdict)
     assert derive([Assessed(GOOD), taken_back], PROVEN).kind is StatusKind.LEVEL
+
+
+def test_what_was_flaky_is_not_settled_by_an_edit_of_what_its_red_run_alone_imported() -> None:
+    red = wide_red(GOOD.finished_s - 1, (), Verdict.FAILED)
+    assert derive([Assessed(GOOD), red], PROVEN).kind is StatusKind.FLAKY
+    edited = wide_red(GOOD.finished_s - 1, EXTRA_CHANGED, Verdict.FAILED)
+    status = derive([Assessed(GOOD), edited], PROVEN)
+    assert str(status) == "STALE(was FLAKY, because extra.py changed)"
+    assert status.cure == "pv run --prove FALSIFY-X-001 --again"
+    broken = wide_red(GOOD.finished_s - 1, EXTRA_CHANGED, Verdict.ERROR)
+    assert derive([Assessed(GOOD), broken], PROVEN).kind is StatusKind.LEVEL
+
+
+def test_a_survivor_is_not_taken_away_by_an_edit_of_what_it_alone_rests_on() -> None:
+    wide = Manifest((*MANIFEST.entries, EXTRA))
+    survived = [
+        AssessedPatch(replace(p.record, manifest=wide), EXTRA_CHANGED)
+        for p in planted({"d1": PatchOutcome.SURVIVED})
+    ]
+    status = derive([Assessed(GOOD)], [*PROVEN, *survived])
+    assert str(status) == "STALE(was VACUOUS, because extra.py changed)"
+    worse = derive([Assessed(GOOD)], [*planted({"d2": PatchOutcome.SURVIVED}), *survived])
+    assert worse.kind is StatusKind.VACUOUS
+    unsettled = [
+        AssessedPatch(replace(p.record, outcome=PatchOutcome.TIMEOUT), p.changes)
+        for p in survived
+    ]
+    assert derive([Assessed(GOOD)], [*PROVEN, *unsettled]).kind is StatusKind.LEVEL
+
+
+def test_an_input_that_changed_is_known_by_its_name_and_not_by_its_path() -> None:
+    older = Manifest((MANIFEST.entries[0], replace(MANIFEST.entries[1], digest="older")))
+    change = Change(EntryKind.INPUT, "pair.checkpoint", "changed (x.apr)")
+    red = replace(GOOD, verdict=Verdict.FAILED, manifest=older, finished_s=1.0)
+    assert derive([Assessed(GOOD), Assessed(red, (change,))]).kind is StatusKind.LEVEL
 
 
 @given(boards(), TIMES, st.sampled_from([Verdict.FAILED, Verdict.ERROR]))
 def test_an_edit_never_raises_a_status_whatever_manifests_the_records_have(
     drawn: Drawn, at_s: float, verdict: Verdict
 ) -> None:
-    passed = [a.record.finished_s for a in drawn.runs if not a.changes]
-    at_s += max(passed, default=0.0)
     before = drawn.derive(runs=[*drawn.runs, wide_red(at_s, (), verdict)])
     after = drawn.derive(runs=[*drawn.runs, wide_red(at_s, EXTRA_CHANGED, verdict)])
     assert level_rank(after) <= level_rank(before)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,8 +22,9 @@ from pv_harness.measuring.record import Outcome, Shown, read_shown
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pv_harness.measuring.launch import RunningProcess
     from pv_harness.measuring.record import CheckRecord
 
 HARNESS = Path(__file__).resolve().parents[3] / "harness"
@@ -97,7 +100,47 @@ def test_a_crash_costs_its_own_check_and_no_other(measured: Callable[..., Measur
     result = measured({"test_a.py": text}, nodes)
     assert set(outcomes(result)) == {nodes[0], nodes[2]}
     assert list(result.lost) == [nodes[1]]
-    assert "died" in result.lost[nodes[1]].reason
+    assert result.lost[nodes[1]].reason.startswith("its process died (killed by SIGABRT):\n")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "end", "how"),
+    [
+        (1, "os._exit(3)", "exit code 3"),
+        (1, "os.kill(os.getpid(), 9)", "killed by SIGKILL, perhaps out of memory"),
+        (2, "os.kill(os.getpid(), 11)", "killed by SIGSEGV"),
+    ],
+)
+def test_a_death_is_told_with_the_exit_code_or_the_signal(
+    measured: Callable[..., Measured], jobs: int, end: str, how: str
+) -> None:
+    text = f"def test_crash():\n    {end}\ndef test_after(measure):\n    measure('m', 1)\n"
+    nodes = ["test_a.py::test_crash", "test_a.py::test_after"]
+    result = measured({"test_a.py": text}, nodes, jobs=jobs)
+    assert result.lost[nodes[0]].reason.startswith(f"its process died ({how}):\n")
+    assert outcomes(result) == {nodes[1]: Outcome.PASSED}
+
+
+def test_a_death_that_nobody_saw_is_told_without_a_code(tmp_path: Path) -> None:
+    class Orphan(subprocess.Popen[bytes]):
+        """A fork whose template has died: its exit code is made up."""
+
+        lost = True
+
+    def start(
+        args: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
+    ) -> RunningProcess:
+        words = [sys.executable, "-m", "pytest", *args]
+        return Orphan(
+            words, cwd=cwd, env=environment, stdout=output, stderr=output, process_group=0
+        )
+
+    (tmp_path / "records").mkdir()
+    (tmp_path / "test_a.py").write_text(f"{HEAD}def test_crash():\n    os._exit(3)\n")
+    roots = (HARNESS, tmp_path)
+    plan = Plan(tmp_path, roots, tmp_path / "records", (), {"A-001": TARGET})
+    result = run_checks(["test_a.py::test_crash"], Launch(plan, starter=start))
+    assert result.lost["test_a.py::test_crash"].reason.startswith("its process died:\n")
 
 
 def test_a_crash_of_an_xdist_worker_is_seen_too(measured: Callable[..., Measured]) -> None:

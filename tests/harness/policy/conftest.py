@@ -111,7 +111,7 @@ def make_row(  # noqa: PLR0913 - each is one fact of a row
     """A row whose status is derived.
 
     `outcomes` has a letter per planted change, three defects and a control: Killed, Survived,
-    Green, Red, or `-` for not planted.
+    Green, Red, Void, Timeout, or `-` for not planted.
     """
     falsifier = make_falsifier(name, ceiling, **facts)
     words = {
@@ -119,6 +119,8 @@ def make_row(  # noqa: PLR0913 - each is one fact of a row
         "S": PatchOutcome.SURVIVED,
         "G": PatchOutcome.GREEN,
         "R": PatchOutcome.RED,
+        "V": PatchOutcome.VOID,
+        "T": PatchOutcome.TIMEOUT,
     }
     patches = tuple(
         AssessedPatch(

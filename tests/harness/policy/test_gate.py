@@ -213,6 +213,16 @@ def test_what_was_flaky_is_not_excused_by_an_edit(build: Build) -> None:
     assert texts(row, policy(stale_allowed=True)) == expected
 
 
+def test_no_edit_of_what_a_red_run_alone_rests_on_is_excused(build: Build) -> None:
+    red = build.run(verdict="FAILED", age_s=60, stale=True)
+    # Newer than the red one, and of another tree: the last fingerprint would be this one's.
+    elsewhere = build.run("DISCHARGED", stale=True)
+    row = build.row(build.run(age_s=30), red, elsewhere)
+    assert str(row.status) == "STALE(was FLAKY, because src/a.py changed)"
+    expected = ["stale: src/a.py changed [3]"]
+    assert texts(row, policy(stale_allowed=True)) == expected
+
+
 def test_a_stale_proof_is_asked_for_its_signature_and_its_lane(build: Build) -> None:
     signed = policy(stale_allowed=True, signers=("ci",))
     forged = build.row(build.run(stale=True), stale=True, patch_statement="t")
@@ -262,6 +272,72 @@ def test_a_fraction_of_the_defects_may_do_and_controls_stay_green(
 ) -> None:
     row = build.row(build.run(), outcomes=outcomes)
     assert texts(row, policy(potency=fraction)) == expected
+
+
+SHARPEN = "sharpen the check, or correct the defect"
+VERIFY = "correct what the contract plants: pv prove --verify-anchors"
+PROVE = "pv prove FALSIFY-A-001"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "fraction", "expected"),
+    [
+        ("VVVV", 1.0, {"one VOID, two VOID, three VOID, four VOID": (VERIFY, 1)}),
+        ("VSKG", 1.0, {"one VOID": (VERIFY, 1), "two SURVIVED": (SHARPEN, 1)}),
+        ("S-KG", 1.0, {"one SURVIVED": (SHARPEN, 1), "not planted: two": (PROVE, 3)}),
+        ("TKKG", 1.0, {"one TIMEOUT": (f"{PROVE}; if it hangs every time, `accept` it", 1)}),
+        ("KKKR", 1.0, {"four RED": ("widen the check, or correct the control", 1)}),
+        # One survivor of three is allowed here, and so are two defects that are still open.
+        ("S-KG", 0.6, {"not planted: two": (PROVE, 3)}),
+        ("SSVR", 0.0, {"four RED": ("widen the check, or correct the control", 1)}),
+        ("S-SG", 0.6, {"one SURVIVED, three SURVIVED": (SHARPEN, 1), "not planted: two": None}),
+    ],
+)
+def test_each_way_to_lack_potency_has_its_own_remedy(
+    build: Build, outcomes: str, fraction: float, expected: dict[str, tuple[str, int] | None]
+) -> None:
+    row, asked = build.row(build.run(), outcomes=outcomes), policy(potency=fraction)
+    found = find_failures(row, asked, Level.INTEGRATION, Facts(NOW_S))
+    told = {f.text.partition("; ")[2]: (f.cure, f.code.value) for f in found}
+    assert told.keys() == expected.keys()
+    assert all(expected[text] in {None, cure} for text, cure in told.items())
+
+
+def test_a_claim_without_a_defect_has_no_potency(build: Build) -> None:
+    row = build.row(build.run())
+    bare = replace(row, falsifier=replace(row.falsifier, defects=(), controls=()))
+    assert texts(bare, policy()) == ["potency: potency 0/0, asks all [1]"]
+
+
+def test_what_is_lacking_in_several_lanes_is_told_once(build: Build) -> None:
+    asked = policy(lanes=("cpu", "cuda"), max_age_s=60.0)
+    everywhere = {"environment": build.cuda}
+    row = build.row(build.run("PARTIAL", age_s=61, **everywhere), **everywhere)
+    found = find_failures(row, asked, Level.INTEGRATION, Facts(NOW_S))
+    assert [(f.condition, f.text, f.cure) for f in found] == [
+        (
+            "level",
+            "lanes cpu and cuda: PARTIAL is below INTEGRATION: a.cli:main was not reached",
+            "run the command in the check, with `cli`",
+        ),
+        (
+            "age",
+            "lanes cpu and cuda: age 1m 1s, at most 1m",
+            "pv run FALSIFY-A-001 --again, on machines of the lanes cpu and cuda",
+        ),
+    ]
+
+
+def test_a_cure_in_a_lane_measures_and_plants_in_spite_of_fresh_evidence(build: Build) -> None:
+    def cures(row: Row) -> list[str]:
+        asked = policy(lanes=("cpu", "cuda"))
+        found = find_failures(row, asked, Level.INTEGRATION, Facts(NOW_S))
+        return [failure.cure for failure in found]
+
+    where = ", on a machine of the lane cuda"
+    assert cures(build.row(build.run())) == [f"pv run --prove FALSIFY-A-001 --again{where}"]
+    unplanted = build.row(build.run(environment=build.cuda))
+    assert cures(unplanted) == [f"pv prove FALSIFY-A-001 --again{where}"]
 
 
 def test_each_lane_needs_evidence_of_its_own(build: Build) -> None:

@@ -226,6 +226,7 @@ def test_prerequisites_may_stand_below_what_needs_them(build: Build) -> None:
         ({"a": "PARTIAL"}, {"*": None}, 1),
         ({"a": ""}, {"*": None}, 3),
         ({"a": "INTEGRATION"}, {"*": None, "later-v1": None}, 3),
+        ({"a": "INTEGRATION"}, {"*": None, "later-v1": "PARTIAL"}, 3),
         ({"b": "INTEGRATION"}, {"*": None}, 3),
         ({"a": "PARTIAL", "b": ""}, {"*": None}, 1),
     ],
@@ -306,6 +307,25 @@ def test_the_text_says_fraction_next_step_and_why_others_wait(build: Build) -> N
         "1 of 3 requirements met (33 %) · 1 of them not written yet · 0 of 2 steps done\n"
         "next: a, title of a: make a\n"
     )
+
+
+def test_the_markdown_has_a_row_for_every_requirement(build: Build) -> None:
+    asked = release(
+        {"FALSIFY-A-*": "PARTIAL", "FALSIFY-B-*": None, "late": None, "next": "DISCHARGED"}
+    )
+    standing = assess_release(asked, rows(build, a="PARTIAL", b="PARTIAL"))
+    shown = render_release_markdown(standing).partition("## Requirements\n\n")[2]
+    assert shown.replace("\\", "").splitlines() == [
+        "| requirement | asked | met | why not |",
+        "|---|---|---|---|",
+        "| FALSIFY-A-001 | PARTIAL | yes |  |",
+        (
+            "| FALSIFY-B-001 | INTEGRATION | no | PARTIAL is below INTEGRATION: a.cli:main was "
+            "not reached |"
+        ),
+        "| late | ceiling | no | no contract declares it yet |",
+        "| next | DISCHARGED | no | no contract declares it yet |",
+    ]
 
 
 def test_the_json_has_the_counts_and_every_requirement(build: Build) -> None:

@@ -106,6 +106,16 @@ def test_annotations_stand_at_the_claim_the_ratchet_and_the_waiver(build: Build)
     assert shown[1].startswith(
         "::notice file=contracts/a-v1.yaml,title=FALSIFY-A-003%3A FAILED"
     )
+    assert shown[0].endswith(
+        "::PARTIAL is below INTEGRATION: a.cli:main was not reached%0A"
+        "To change that: run the command in the check, with `cli`"
+    )
+    assert shown[1].endswith(
+        "::FALSIFY-A-003 until 2027-03-01 by o (WAIVE-1, #7): FAILED: wrong is not 0"
+    )
+    allowed = "::notice file=contracts/a-v1.yaml,title=FALSIFY-A-004%3A NOT_RUN::"
+    told = "never measured%0ATo change that: pv run --prove FALSIFY-A-004"
+    assert shown[2] == f"{allowed}{told}"
     assert "::error file=pv-ratchet.yaml,line=5,title=FALSIFY-A-001%3A delete" in shown[3]
     assert shown[4].startswith("::error file=pv-policy.yaml,line=9,col=3,title=PV069::WAIVE-2")
     assert shown[5].startswith("::error file=e/x,title=evidence altered::")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +10,14 @@ import pytest
 
 from pv_harness import cli
 from pv_harness.contracts import validation
-from pv_harness.workflow import kept_answers
-from pv_harness.workflow.kept_answers import (
-    Answer,
-    Folder,
-    Ground,
-    keep_answer,
+from pv_harness.user_cache import find_cache_folder
+from pv_harness.workflow import recalled_answers
+from pv_harness.workflow.kept_answers import Answer, Folder, Ground, keep_answer
+from pv_harness.workflow.recalled_answers import (
+    find_caches,
     recall_answer,
+    request_of,
+    seal_entry,
 )
 
 
@@ -60,10 +63,10 @@ def keep(
 
 
 def test_an_answer_is_given_again_while_nothing_changes(caches: Path, tree: Path) -> None:
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
     assert keep(caches, tree)
-    assert recall_answer(caches, "request") == ANSWER
-    assert recall_answer(caches, "another request") is None
+    assert recall_answer(str(caches), "request") == ANSWER
+    assert recall_answer(str(caches), "another request") is None
 
 
 def overwrite_in_place(tree: Path) -> None:
@@ -115,19 +118,19 @@ def test_nothing_that_an_answer_rests_on_changes_unnoticed(
 ) -> None:
     assert keep(caches, tree)
     change(tree)
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
 
 
 @pytest.mark.parametrize("name", ["other.txt", ".hidden/d.yaml", "below/other.txt"])
 def test_what_no_answer_rests_on_may_change(caches: Path, tree: Path, name: str) -> None:
     assert keep(caches, tree)
     (tree / name).write_text("other\n")
-    assert recall_answer(caches, "request") == ANSWER
+    assert recall_answer(str(caches), "request") == ANSWER
 
 
 def test_a_file_that_changed_shortly_before_is_no_ground(caches: Path, tree: Path) -> None:
     assert not keep(caches, tree, started_ns=time.time_ns())
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
 
 
 def test_so_is_one_that_changed_meanwhile_or_in_the_future(caches: Path, tree: Path) -> None:
@@ -145,14 +148,13 @@ def test_a_file_that_came_and_went_meanwhile_leaves_its_folder_changed(
 def test_an_answer_by_content_stands_when_only_times_change(caches: Path, tree: Path) -> None:
     assert keep(caches, tree, by_content=True)
     os.utime(tree / "a.yaml")
-    assert recall_answer(caches, "request", by_content=True) == ANSWER
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") == ANSWER
     overwrite_in_place(tree)
-    assert recall_answer(caches, "request", by_content=True) is None
+    assert recall_answer(str(caches), "request") is None
 
 
 def entry_of(caches: Path) -> Path:
-    (entry,) = caches.glob("answers-*.json")
+    (entry,) = caches.glob("answers-*.marshal")
     return entry
 
 
@@ -172,7 +174,7 @@ def test_a_damaged_answer_is_none(
     assert keep(caches, tree)
     entry = entry_of(caches)
     entry.write_bytes(damage(entry.read_bytes()))
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
 
 
 def test_another_pv_gives_other_answers(
@@ -181,24 +183,53 @@ def test_another_pv_gives_other_answers(
     package = tmp_path / "package"
     package.mkdir()
     (package / "rule.py").write_text("one\n")
-    monkeypatch.setattr(kept_answers, "_PACKAGE", str(package))
+    monkeypatch.setattr(recalled_answers, "_PACKAGE", str(package))
     assert keep(caches, tree)
-    assert recall_answer(caches, "request") == ANSWER
+    assert recall_answer(str(caches), "request") == ANSWER
     (package / "rule.py").write_text("two\n")
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
+
+
+def test_an_entry_that_another_python_wrote_is_none(
+    caches: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert keep(caches, tree)
+    monkeypatch.setattr(sys, "version", "3.99")
+    assert recall_answer(str(caches), "request") is None
+
+
+def test_an_entry_that_others_can_write_to_is_none(caches: Path, tree: Path) -> None:
+    assert keep(caches, tree)
+    entry_of(caches).chmod(0o666)
+    assert recall_answer(str(caches), "request") is None
+
+
+def test_an_entry_that_is_no_regular_file_is_none(caches: Path, tree: Path) -> None:
+    assert keep(caches, tree)
+    entry = entry_of(caches)
+    entry.unlink()
+    os.mkfifo(entry)
+    assert recall_answer(str(caches), "request") is None
+
+
+def test_an_entry_of_another_shape_is_none(caches: Path, tree: Path) -> None:
+    assert keep(caches, tree)
+    for value in (None, 1, "text", (), ("request", 1, 2, 3, 4, 5), {"request": 1}):
+        entry_of(caches).write_bytes(seal_entry(value))
+        assert recall_answer(str(caches), "request") is None
 
 
 def test_a_folder_that_others_can_write_to_keeps_nothing(caches: Path, tree: Path) -> None:
     caches.mkdir()
     caches.chmod(0o777)
     keep(caches, tree)
-    assert recall_answer(caches, "request") is None
+    assert recall_answer(str(caches), "request") is None
 
 
 def test_folders_that_lead_to_each_other_are_looked_into_once(caches: Path, tree: Path) -> None:
     (tree / "below/again").symlink_to(tree)
     assert keep(caches, tree)
-    assert recall_answer(caches, "request") == ANSWER
+    assert recall_answer(str(caches), "request") == ANSWER
 
 
 @pytest.fixture
@@ -209,7 +240,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PV_CACHE_DIR", str(tmp_path / "caches"))
     package = tmp_path / "package"
     package.mkdir()
-    monkeypatch.setattr(kept_answers, "_PACKAGE", str(package))
+    monkeypatch.setattr(recalled_answers, "_PACKAGE", str(package))
 
 
 @pytest.fixture
@@ -264,6 +295,48 @@ def test_pv_validate_judges_again_whatever_was_edited(
         code = cli.main([*arguments, *extra])
         answers.append((code, *capsys.readouterr()))
     assert answers[0] == answers[1]
+
+
+FOREIGN = """\
+metadata: {version: 1.0.0, depends_on: [specs/other-v1]}
+falsification_tests:
+- id: F-1
+  prediction: x == 1
+  test: "pytest tests/test_named.py::test_it"
+"""
+FOREIGN_EDITS: dict[str, Callable[[Toy], object]] = {
+    "the file itself": lambda toy: toy.edit("contracts/strange.yaml", "x == 1", "fine"),
+    "the test that it names": lambda toy: toy.edit("tests/test_named.py", "test_it", "test_x"),
+    "another file of that name, nearer by": lambda toy: toy.write(
+        "contracts/tests/test_named.py", "def test_other(): 0"
+    ),
+    "no test": lambda toy: (toy.root / "tests/test_named.py").unlink(),
+    "a folder in place of the test": lambda toy: (toy.root / "tests").rename(toy.root / "t"),
+    "the contract that it builds on": lambda toy: toy.write("specs/other-v1.yml", "a: b"),
+    "a repository nearer by": lambda toy: (toy.root / "contracts/.git").mkdir(),
+}
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("edit", FOREIGN_EDITS.values(), ids=FOREIGN_EDITS)
+def test_so_it_does_with_what_foreign_files_name(
+    toy: Toy,
+    judged: list[str],
+    capsys: pytest.CaptureFixture[str],
+    edit: Callable[[Toy], object],
+) -> None:
+    toy.write("contracts/strange.yaml", FOREIGN)
+    toy.write("tests/test_named.py", "def test_it(): 0")
+    arguments = ["validate", "--root", str(toy.root), str(toy.root / "contracts")]
+    first = cli.main(arguments), *capsys.readouterr()
+    assert (cli.main(arguments), *capsys.readouterr()) == first
+    assert judged == ["judged"]
+    edit(toy)
+    answers = []
+    for extra in ([], ["--no-cache"]):
+        code = cli.main([*arguments, *extra])
+        answers.append((code, *capsys.readouterr()))
+    assert answers[0] == answers[1] != first
 
 
 @pytest.mark.usefixtures("clock")
@@ -327,3 +400,61 @@ def test_every_way_says_the_same(toy: Toy, options: list[str]) -> None:
     done = toy.pv("validate", "contracts", *options)
     assert expected.returncode == 0
     assert (done.stdout, done.stderr) == (expected.stdout, expected.stderr)
+
+
+def test_what_an_answer_depends_on_beside_files_is_in_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def request(words: tuple[str, ...] = ("validate",), fast: str | None = None) -> str | None:
+        return request_of(words, {} if fast is None else {"PV_FAST": fast})
+
+    first = request()
+    assert request() == first
+    others = [request(("validate", "--hash")), request(fast="0")]
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
+    others.append(request())
+    monkeypatch.chdir(tmp_path)
+    others.append(request())
+    assert len({first, *others}) == 5
+
+
+def test_a_folder_that_is_gone_has_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert request_of(["validate"], {}) is None
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"PV_CACHE_DIR": "", "HOME": "/h"},
+        {"PV_CACHE_DIR": "/c", "XDG_CACHE_HOME": "/x"},
+        {"XDG_CACHE_HOME": "/x", "HOME": "/h"},
+        {"HOME": "/h"},
+    ],
+)
+def test_both_ways_to_the_cache_folder_lead_to_one(environment: dict[str, str]) -> None:
+    expected = find_cache_folder(environment)
+    assert find_caches(environment) == (None if expected is None else str(expected))
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_an_answer_is_given_again_in_any_encoding(
+    toy: Toy, judged: list[str], monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    arguments = ["validate", "--root", str(toy.root), str(toy.root / "contracts")]
+    printed = []
+    for _ in range(2):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", stream)
+            assert cli.main(arguments) == 0
+        stream.flush()
+        printed.append(stream.buffer.getvalue())
+    assert judged == ["judged"]
+    assert printed[0] == printed[1]
+    assert b"1 native" in printed[0]

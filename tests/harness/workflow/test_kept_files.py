@@ -13,7 +13,7 @@ from pv_harness.contracts.plain_files import read_plain_files
 from pv_harness.contracts.report import Report, render_report
 from pv_harness.contracts.validation import validate
 from pv_harness.project import Project, load_project
-from pv_harness.workflow import kept_answers
+from pv_harness.workflow import recalled_answers
 from pv_harness.workflow.kept_files import keep_files
 from pv_harness.workflow.validate import find_ground_around
 
@@ -66,7 +66,7 @@ def validator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Validator:
     stand_in(monkeypatch)
     package = tmp_path / "package"
     package.mkdir()
-    monkeypatch.setattr(kept_answers, "_PACKAGE", str(package))
+    monkeypatch.setattr(recalled_answers, "_PACKAGE", str(package))
     return Validator(root, tmp_path / "caches")
 
 
@@ -139,7 +139,7 @@ def test_nothing_that_a_file_rests_on_changes_unnoticed(
 
 def test_entries_that_are_damaged_or_of_another_make_are_none(validator: Validator) -> None:
     validator()
-    (entry,) = validator.caches.glob("files-*.json")
+    (entry,) = validator.caches.glob("files-*.marshal")
     data = entry.read_bytes()
     for damaged in (b"", data[:-9], data.replace(b"COPY1", b"COPY9"), b"[]"):
         entry.write_bytes(damaged)

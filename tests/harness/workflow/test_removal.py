@@ -15,9 +15,11 @@ from pv_harness.evidence.retention import Keep
 from pv_harness.evidence.statement import Removed, RunStatement
 from pv_harness.evidence.store import append_statement, read_statements
 from pv_harness.evidence.verification import verify_store
-from pv_harness.fingerprint.manifest import EntryKind, Manifest
+from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest
 from pv_harness.fingerprint.sources import SourceTree
+from pv_harness.judging.status import Assessed, AssessedPatch, derive_status
 from pv_harness.project import load_project
+from pv_harness.workflow.contradiction import contradicting
 from pv_harness.workflow.declared import Declared, read_declared
 from pv_harness.workflow.removal import alone_in, carry_out, plan_removal
 
@@ -214,6 +216,104 @@ def test_no_removal_changes_a_status(
     left = [s for s in store if s.digest in kept]
     assert bench.statuses(left) == bench.statuses(store)
     assert bench.kept(left, count) == kept, "a second removal finds nothing more"
+
+
+def widened(statement: RunStatement, digest: str) -> RunStatement:
+    """The statement, its runs resting on one module more that had this digest."""
+    runs = tuple(
+        replace(
+            run,
+            manifest=Manifest(
+                (*run.manifest.entries, Entry(EntryKind.SOURCE, "src/gone.py", digest, "0"))
+            ),
+        )
+        for run in statement.runs
+    )
+    return replace(statement, runs=runs)
+
+
+def test_a_red_record_that_an_edit_has_hidden_stays_with_what_passed(bench: Bench) -> None:
+    """Its module is gone; were it back, the claim would be FLAKY."""
+    reds = [widened(bench.measured(at, FAILED), "0") for at in (1.0, 2.0)]
+    overcome = widened(bench.measured(4.0), "1")
+    store = numbered([*reds, bench.planted(3.0), overcome, bench.measured(5.0)])
+    kept = bench.kept(store)
+    assert {s.digest for s in store[:2]} <= kept
+    # What passed on another `gone.py` does not agree with them; what knows of none does.
+    assert contradicting(store[:4], [store[3]], {}) == {store[3].digest}
+
+
+def test_a_red_record_of_an_earlier_tree_stays_with_what_passed_there(bench: Bench) -> None:
+    red, green = bench.measured(1.0, FAILED, stale=True), bench.measured(2.0, stale=True)
+    store = numbered([red, green, bench.measured(3.0), bench.planted(4.0)])
+    assert store[0].digest in bench.kept(store, count=3)
+    assert store[0].digest not in bench.kept(store, count=2), "there is no green one for it"
+
+
+def test_a_survivor_of_an_earlier_tree_stays_with_what_passed_there(bench: Bench) -> None:
+    survived = bench.planted(1.0, PatchOutcome.SURVIVED, stale=True)
+    late = bench.planted(1.0, PatchOutcome.TIMEOUT, stale=True)
+    green = bench.measured(2.0, stale=True)
+    store = numbered([survived, late, green, bench.measured(3.0), bench.planted(4.0)])
+    kept = bench.kept(store, count=3)
+    assert store[0].digest in kept
+    assert store[1].digest not in kept, "it settles nothing"
+
+
+def test_an_error_stays_with_what_passed_before_it_on_its_tree(bench: Bench) -> None:
+    green = bench.measured(2.0, stale=True)
+    before, after = (bench.measured(at, ERROR, stale=True) for at in (1.0, 2.5))
+    store = numbered([before, green, after, bench.measured(3.0), bench.planted(4.0)])
+    removal = contradicting(store, [store[1], *store[3:]], {})
+    assert removal & {store[0].digest, store[2].digest} == {store[2].digest}
+
+
+def test_what_was_measured_last_stays_whatever_it_says(bench: Bench) -> None:
+    """What is stale is judged by it: without it the last one would be a green one."""
+    skipped = bench.measured(9.0, Verdict.SKIPPED, stale=True)
+    store = numbered([bench.measured(1.0), bench.planted(2.0), skipped])
+    assert store[2].digest in bench.kept(store)
+
+
+TREES = ("now", "then", "elsewhere")
+
+
+@settings(max_examples=60)
+@given(st.lists(EVENTS, max_size=8), st.integers(0, 3), st.sampled_from(TREES))
+def test_no_removal_raises_a_level_on_any_tree(
+    bench: Bench,
+    events: list[tuple[str, Verdict, PatchOutcome | None, bool, bool, int]],
+    count: int,
+    tree: str,
+) -> None:
+    """The tree as it was when the stale records were made, and one of which there are none."""
+    made = [
+        bench.measured(float(at), verdict, stale=stale, cuda=cuda)
+        if what == "run"
+        else bench.planted(float(at), outcome, stale=stale)
+        for what, verdict, outcome, stale, cuda, at in events
+    ]
+    store = numbered(made)
+    kept = bench.kept(store, count)
+    falsifier = bench.declared.contracts[0].falsifiers[0]
+    change = (Change(EntryKind.SOURCE, "src/toy/math.py", "changed"),)
+
+    def level_of(statements: Sequence[RunStatement]) -> int:
+        def changes(manifest: Manifest) -> tuple[Change, ...]:
+            there = "then" if manifest == aged(manifest) else "now"
+            return () if there == tree else change
+
+        status = derive_status(
+            falsifier,
+            bound=True,
+            runs=[Assessed(r, changes(r.manifest)) for s in statements for r in s.runs],
+            patches=[
+                AssessedPatch(p, changes(p.manifest)) for s in statements for p in s.patches
+            ],
+        )
+        return -1 if status.level is None else status.level.rank
+
+    assert level_of([s for s in store if s.digest in kept]) <= level_of(store)
 
 
 def test_what_was_overlooked_is_kept_all_the_same(

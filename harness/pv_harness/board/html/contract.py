@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.html.row import render_row
 from pv_harness.board.html.tables import facts, listed
+from pv_harness.board.html.whole import in_pieces
 
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def render_contract(
         tag(
             "div",
             tag("h2", contract.id, " ", tag("small", contract.version)),
-            tag("p", contract.title),
+            tag("p", in_pieces(contract.title)),
             tag("p", f"{done} of {len(counted)} at their ceiling", class_="count"),
             class_="contract-head",
         ),

@@ -7,10 +7,11 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from pv_harness.board.html import moment
-from pv_harness.board.html.markup import Markup, tag
+from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.html.plot import Frame, draw, figure, legend, number_ticks
 from pv_harness.board.html.scale import scale_along, scale_for, show_tick
 from pv_harness.board.html.tables import table
+from pv_harness.board.html.whole import whole
 
 
 if TYPE_CHECKING:
@@ -109,10 +110,12 @@ def _cells(series: Series) -> Sequence[Child]:
     finite = [(y, x) for x, y in zip(series.x, series.y, strict=False) if math.isfinite(y)]
     unit = f" {series.x_unit}" if series.x_unit else ""
 
-    def at(point: tuple[float, float]) -> str:
-        return f"{show_tick(point[0])} at{unit} {show_tick(point[1])}"
+    def at(point: tuple[float, float]) -> Child:
+        place = f"at{unit} {show_tick(point[1])}"
+        return join([whole(show_tick(point[0])), whole(place)], " ")
 
-    ends = (at(min(finite)), at(max(finite))) if finite else ("\N{EN DASH}", "\N{EN DASH}")
+    none = ("\N{EN DASH}", "\N{EN DASH}")
+    ends: Sequence[Child] = (at(min(finite)), at(max(finite))) if finite else none
     return (
         series.name,
         str(len(series.y)),

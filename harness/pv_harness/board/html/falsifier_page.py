@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pv_harness.board.html import code_listing, curves, history, levels, planted, runs
 from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.html.tables import facts, listed, pair, section
+from pv_harness.board.html.whole import in_pieces
 from pv_harness.board.phrases import reason_of
 
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pv_harness.board.html.check_source import CheckSource
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row
+    from pv_harness.contracts.contract import Contract
 
 
 def render(row: Row, *, sources: Mapping[str, CheckSource], anchor: str) -> Markup:
@@ -28,15 +30,21 @@ def render(row: Row, *, sources: Mapping[str, CheckSource], anchor: str) -> Mark
                 section("Levels", levels.levels_list(row)),
             ),
             section("Measured", levels.bounds_table(row)),
-            pair(
-                section("Over time", *history.plots(row)),
-                section("Curves", *curves.plots(row)),
-            ),
+            _drawn(row),
             section("Planted changes", *planted.parts(row)),
             section("Check", *_check(row, sources)),
             section("Evidence", *runs.parts(row)),
         ]
     )
+
+
+def _drawn(row: Row) -> Markup:
+    """Plots over time and curves side by side; a sentence alone leaves curves all the room."""
+    over_time = section("Over time", *history.plots(row))
+    recorded = section("Curves", *curves.plots(row))
+    if over_time is not None and "<figure" not in over_time.html:
+        return join([over_time, recorded])
+    return join([pair(over_time, recorded)])
 
 
 def _standing(row: Row, anchor: str) -> Markup:
@@ -47,7 +55,7 @@ def _standing(row: Row, anchor: str) -> Markup:
     link = tag("a", "Link to this falsifier", href=f"#{anchor}", class_="permalink")
     parts = [
         link,
-        tag("p", tag("strong", "Why not higher: "), why) if why else None,
+        tag("p", tag("strong", "Why not higher: "), in_pieces(why)) if why else None,
         tag("pre", "\n".join(printed[:40]), class_="log", tabindex=0) if printed else None,
         tag("p", tag("strong", "To change that: "), _cure(status.cure))
         if status.cure
@@ -65,16 +73,20 @@ def _claim(row: Row) -> Markup:
     falsifier, contract = row.falsifier, row.contract
     return facts(
         [
-            ("rule", falsifier.rule),
-            ("prediction", falsifier.prediction),
-            ("if it fails", falsifier.if_fails),
+            ("rule", in_pieces(falsifier.rule)),
+            ("prediction", in_pieces(falsifier.prediction)),
+            ("if it fails", in_pieces(falsifier.if_fails)),
             ("covers", _names(falsifier.covers)),
             ("inputs", _names(falsifier.inputs)),
             ("requires", falsifier.requires),
             ("seeds", None if falsifier.seeds is None else str(falsifier.seeds)),
-            ("contract", f"{contract.id} {contract.version}, {contract.path}"),
+            ("contract", join([f"{contract.id} {contract.version}, ", _path(contract)])),
         ]
     )
+
+
+def _path(contract: Contract) -> Markup:
+    return tag("span", str(contract.path), class_="piece")
 
 
 def _names(names: tuple[str, ...]) -> Child:

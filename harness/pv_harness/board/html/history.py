@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from pv_harness.board.html import moment
 from pv_harness.board.html.margin_bar import show_bound
 from pv_harness.board.html.markup import Markup, join, tag
-from pv_harness.board.html.plot import Frame, draw, figure
-from pv_harness.board.html.scale import Scale, scale_for
+from pv_harness.board.html.plot import Frame, draw, figure, margin_for
+from pv_harness.board.html.scale import Scale, scale_for, show_tick
 from pv_harness.board.html.tables import table
 from pv_harness.contracts.contract import show_value
 from pv_harness.judging.measurement import is_number, judge
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 60
 """As many as can be told apart on a plot; the newest."""
+_LONGEST_LABEL = 12
+"""A number of more letters than that is rounded beside the plot; below it stands whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,19 @@ def plots(row: Row) -> Iterator[Child]:
 
 
 def _plot(history: History) -> Markup:
-    thresholds = [float(b.threshold) for b in history.bounds if is_number(b.threshold)]
     numbers = [p.number for p in history.points if p.number is not None]
     count = len(history.runs)
-    frame = Frame(Scale(-0.5, max(count - 0.5, 0.6)), scale_for([*numbers, *thresholds]))
+    lines = _bound_lines(history.bounds)
+    frame = Frame(
+        Scale(-0.5, max(count - 0.5, 0.6)),
+        scale_for([*numbers, *lines]),
+        margin_for(lines.values()),
+    )
     drawing = draw(
         frame,
         [
-            *_bound_lines(frame, history),
+            *(frame.level_line(threshold, "bound") for threshold in lines),
+            *frame.level_labels(tuple(lines.items())),
             *_thread(frame, history),
             *(_dot(frame, point) for point in history.points),
         ],
@@ -150,11 +157,18 @@ def _values(history: History) -> Markup:
     return tag("figure", tag("figcaption", tag("b", history.metric)), _numbers(history))
 
 
-def _bound_lines(frame: Frame, history: History) -> Iterator[Markup]:
-    for bound in history.bounds:
+def _bound_lines(bounds: Iterable[Bound]) -> dict[float, str]:
+    """Threshold -> what is written beside its line; units stand at the axis and below."""
+    lines: dict[float, str] = {}
+    for bound in bounds:
         if is_number(bound.threshold):
-            yield frame.level_line(float(bound.threshold), "bound")
-            yield frame.label_line(float(bound.threshold), show_bound(bound))
+            value = float(bound.threshold)
+            shown = show_value(bound.threshold)
+            shown = shown if len(shown) <= _LONGEST_LABEL else show_tick(value)
+            text = f"{bound.comparator.sign} {shown}"
+            if text not in lines.get(value, ""):
+                lines[value] = f"{lines[value]} {text}" if value in lines else text
+    return lines
 
 
 def _thread(frame: Frame, history: History) -> Iterator[Markup]:

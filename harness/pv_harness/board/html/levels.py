@@ -8,6 +8,7 @@ from pv_harness.board.html.margin_bar import bar, margin_text, show_bound
 from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.html.status_mark import verdict
 from pv_harness.board.html.tables import table
+from pv_harness.board.html.whole import in_pieces, whole
 from pv_harness.board.scoreboard import closeness
 from pv_harness.contracts.contract import show_value
 from pv_harness.judging.status import StatusKind, level_conditions
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Bound, LevelRule
+    from pv_harness.evidence.records import RunRecord
+    from pv_harness.judging.measurement import Judgement
 
 _COLUMNS = ("metric", "measured", "bound", "margin", "samples", "verdict")
 
@@ -34,23 +37,30 @@ def _cells(row: Row, bound: Bound) -> Sequence[Child]:
     judged = [j for j in row.judgements if j.bound == bound]
     name = tag("code", bound.metric)
     if not judged:
-        return (name, "\N{EN DASH}", show_bound(bound), "", "", verdict(holds=None))
+        bare = whole(show_bound(bound))
+        return (name, "\N{EN DASH}", bare, "", "", verdict(holds=None))
     worst = min(judged, key=closeness)
     measured = worst.measurement
     unit = measured.unit or bound.unit
-    value = tag("b", show_value(measured.value), f" {unit}" if unit else "")
+    text = show_value(measured.value) + (f" {unit}" if unit else "")
+    value = whole(text, tag("b", text))
     notes = [worst.note] if worst.note else []
     notes += [f"worst of {len(judged)}"] if len(judged) > 1 else []
-    margin = join([bar(worst), margin_text(worst)], " ")
+    margin = join([bar(worst), _margin(worst)], " ")
     samples = "" if measured.samples is None else str(measured.samples)
     return (
         name,
         join([value, tag("small", f" {', '.join(notes)}") if notes else None]),
-        show_bound(bound),
+        whole(show_bound(bound)),
         margin,
         samples,
         verdict(holds=worst.holds),
     )
+
+
+def _margin(judgement: Judgement) -> Child:
+    text = margin_text(judgement)
+    return whole(text) if text else None
 
 
 def levels_list(row: Row) -> Markup:
@@ -71,11 +81,13 @@ def _level(row: Row, rule: LevelRule) -> Markup:
     conditions = _common(row) if rule is row.falsifier.levels[0] else []
     if record is not None:
         conditions += [
-            join([verdict(holds=c.holds, yes="yes", no="no"), " ", c.text])
-            for c in level_conditions(row.falsifier, rule, record)
+            join([verdict(holds=holds, yes="yes", no="no"), " ", in_pieces(text)])
+            for text, holds in _conditions(row, rule, record).items()
         ]
     else:
-        conditions += [join([verdict(holds=None), " ", text]) for text in _asked(rule)]
+        conditions += [
+            join([verdict(holds=None), " ", in_pieces(text)]) for text in _asked(rule)
+        ]
     return tag(
         "li",
         tag(
@@ -83,6 +95,14 @@ def _level(row: Row, rule: LevelRule) -> Markup:
         ),
         tag("ul", *(tag("li", item) for item in conditions)) if conditions else None,
     )
+
+
+def _conditions(row: Row, rule: LevelRule, record: RunRecord) -> dict[str, bool]:
+    """Each condition once: two checks may have measured the same."""
+    found: dict[str, bool] = {}
+    for condition in level_conditions(row.falsifier, rule, record):
+        found[condition.text] = condition.holds and found.get(condition.text, True)
+    return found
 
 
 def _common(row: Row) -> list[Child]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pv_harness.board.html.markup import Markup, tag
+from pv_harness.board.html.whole import whole
 from pv_harness.contracts.contract import Comparator, show_value
 
 
@@ -25,7 +26,8 @@ def numbers(judgement: Judgement) -> Markup:
     """`loss 2.31 ≤ 2.5 nats`, the value emphasised."""
     bound, measured = judgement.bound, judgement.measurement
     value = tag("b", show_value(measured.value))
-    return tag("span", bound.metric, " ", value, " ", show_bound(bound), class_="numbers")
+    shown = whole(show_bound(bound))
+    return tag("span", bound.metric, " ", value, " ", shown, class_="numbers")
 
 
 def show_bound(bound: Bound) -> str:
@@ -42,10 +44,15 @@ def margin_text(judgement: Judgement) -> str | None:
     threshold = abs(float(judgement.bound.threshold))
     # Of a bound near zero a share says nothing, in many digits.
     telling = 1e-300 < threshold < 1e300 and abs(margin) < _TELLING * threshold
-    share = f" ({abs(margin) / threshold:.0%})" if telling else ""
+    share = f" ({_percent(abs(margin) / threshold)})" if telling else ""
     if margin == 0:
         return "margin 0" if judgement.holds else "out by nothing: the bound itself is outside"
     return f"{'margin' if margin > 0 else 'out by'} {abs(margin):.3g}{share}"
+
+
+def _percent(share: float) -> str:
+    """A share in whole percents; one below them in its first digit, since 0% would be a lie."""
+    return f"{share:.0%}" if share >= 0.01 or not share else f"{share * 100:.1g}%"
 
 
 def _short(number: float) -> float:

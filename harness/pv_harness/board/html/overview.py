@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pv_harness.board.html import status_mark
 from pv_harness.board.html.anchor import anchor_of
 from pv_harness.board.html.markup import Markup, join, tag
+from pv_harness.board.html.whole import in_pieces
 from pv_harness.board.phrases import Tone, by_urgency, reason_of, tone_of
 from pv_harness.board.scoreboard import defect_counts
 from pv_harness.contracts.contract import Level
@@ -119,7 +120,7 @@ def _urgent(row: Row) -> Iterator[Child]:
     yield tag("b", status_mark.word_of(row.status))
     yield " "
     yield tag("a", row.falsifier.id, href=f"#{anchor_of(row.falsifier.id)}")
-    yield tag("span", f" {reason_of(row.status)}", class_="quiet")
+    yield tag("span", " ", in_pieces(reason_of(row.status)), class_="quiet")
 
 
 def _search(board: Scoreboard) -> Iterator[Child]:
@@ -191,6 +192,7 @@ def no_match() -> Markup:
 
 def column_names() -> Markup:
     """What the columns of a wide page are called; each cell says it too, for who can't see."""
-    names = ("status", "falsifier", "broken, or first bound", "killed", "age", "device")
+    measured = "measured: what broke, else the first bound"
+    names = ("status", "falsifier", measured, "killed", "age", "device")
     cells = join(tag("span", name) for name in names)
     return tag("div", cells, class_="columns", aria_hidden="true")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.board.html import moment, overview
+from pv_harness.board.html.answer import answer, findings, icon_address
 from pv_harness.board.html.comparison import render_comparison
 from pv_harness.board.html.contract import render_contract
 from pv_harness.board.html.markup import Markup, join, tag
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pv_harness.board.html.check_source import CheckSource
-    from pv_harness.board.html.comparison import Since
+    from pv_harness.board.html.comparison import NotCompared, Since
     from pv_harness.board.scoreboard import Scoreboard
 
 
@@ -30,7 +31,7 @@ def render_html(
     *,
     now_s: float,
     sources: Mapping[str, CheckSource] | None = None,
-    since: Since | None = None,
+    since: Since | NotCompared | None = None,
     title: str = "Scoreboard",
 ) -> str:
     """The board as one HTML file that needs no other.
@@ -39,7 +40,7 @@ def render_html(
         board: what the evidence supports.
         now_s: what ages are counted from, seconds since the epoch.
         sources: node ID of a check -> its source, for those that could be read.
-        since: what changed since the last release, if there is one to compare with.
+        since: what changed since the last release, or why that can't be told.
         title: what the page is called.
     """
     style, script = _asset("style.css"), _asset("page.js")
@@ -54,7 +55,7 @@ def render_html(
             "title",
             f"{len(board.at_ceiling)} of {len(board.counted)} at their ceiling \u2013 {title}",
         ),
-        tag("link", rel="icon", href=_ICON),
+        tag("link", rel="icon", href=icon_address(board)),
         tag("style", Markup(style)),
     )
     changes = None
@@ -71,12 +72,6 @@ def render_html(
     return f"<!DOCTYPE html>\n{page.html}\n"
 
 
-_ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-    "%3Cpath fill='%230b6e4f' d='M8 .8a7.2 7.2 0 1 0 0 14.4A7.2 7.2 0 0 0 8 .8Z'/%3E%3C/svg%3E"
-)
-
-
 _FOOTER = (
     tag("p", "Every status here is derived from stored evidence; none is typed by hand."),
     tag("p", "Ages are counted from the moment that the page was made."),
@@ -86,6 +81,7 @@ _FOOTER = (
 def _header(board: Scoreboard, now_s: float, title: str) -> Iterator[Markup | None]:
     yield tag("h1", title)
     yield tag("p", "Derived from evidence on ", moment.moment(now_s), class_="quiet")
+    yield answer(board)
     yield overview.fractions(board)
     yield overview.status_bar(board)
 
@@ -96,6 +92,7 @@ def _main(
     now_s: float,
     sources: Mapping[str, CheckSource],
 ) -> Iterator[Markup | None]:
+    yield findings(board)
     yield overview.needs_attention(board)
     yield changes
     if not board.rows:

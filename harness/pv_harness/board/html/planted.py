@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pv_harness.board.html.code_listing import change_listing
 from pv_harness.board.html.markup import Markup, join, tag
+from pv_harness.board.html.whole import in_pieces
 from pv_harness.board.phrases import show_outcome, why_unanswered
 from pv_harness.contracts.contract import Defect
 from pv_harness.wording import first_line
@@ -49,7 +50,7 @@ def _item(row: Row, plant: Plant) -> Markup:
         "li",
         tag("p", tag("b", plant.id), tag("span", f" {kind}, ", expected, class_="quiet")),
         tag("p", _outcome(row, plant, record)),
-        tag("p", patch.note, class_="quiet") if patch.note else None,
+        tag("p", in_pieces(patch.note), class_="quiet") if patch.note else None,
         change,
     )
 
@@ -65,8 +66,13 @@ def _outcome(row: Row, plant: Plant, record: PatchRecord | None) -> Markup:
             class_=f"verdict {tone}",
         )
         return join(
-            [word, tag("span", f" {first_line(record.reason)}") if record.reason else None]
+            [word, tag("span", " ", in_pieces(_reason(record))) if record.reason else None]
         )
     is_old = any(patch.record.patch_digest == plant.digest for patch in row.patches)
     tone = "stale" if is_old else "open"
     return tag("span", why_unanswered(row, plant), class_=f"verdict {tone}")
+
+
+def _reason(record: PatchRecord) -> str:
+    """Why it came out so, without the ID that a check's own failure begins with."""
+    return first_line(record.reason).removeprefix(f"[{record.falsifier_id}] ")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pv_harness.board.html import falsifier_page, margin_bar, moment, status_mark
 from pv_harness.board.html.anchor import anchor_of
 from pv_harness.board.html.markup import Markup, join, tag
+from pv_harness.board.html.whole import in_pieces
 from pv_harness.board.phrases import reason_of, show_potency
 
 
@@ -42,7 +43,7 @@ def _cells(row: Row, now_s: float) -> list[Child]:
     return [
         status_mark.mark(status),
         tag("h3", join([falsifier.id, apart], " ")),
-        tag("span", falsifier.rule, class_="rule"),
+        tag("span", in_pieces(falsifier.rule), class_="rule"),
         tag("span", _nearest(row), class_="nearest"),
         _labelled("killed", show_potency(row) or "\N{EN DASH}"),
         _labelled("age", when),
@@ -81,4 +82,4 @@ def _others(row: Row) -> str | None:
 
 def _why(row: Row) -> Child:
     why = "" if row.status.at_ceiling else reason_of(row.status)
-    return tag("span", why, class_="why") if why else None
+    return tag("span", in_pieces(why), class_="why") if why else None

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pv_harness.board.html import moment
 from pv_harness.board.html.markup import Markup, join, tag
 from pv_harness.board.html.tables import listed, table
+from pv_harness.board.html.whole import in_pieces
 from pv_harness.evidence.records import Verdict
 from pv_harness.fingerprint.manifest import EntryKind
+from pv_harness.wording import counted, first_line
 
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def parts(row: Row) -> Iterator[Child]:
     machines = list(dict.fromkeys(_environment(a.record) for a in shown))
     yield table("Runs, newest first", _COLUMNS, [_cells(a, machines) for a in shown])
     if len(newest) > MAX_RUNS:
-        yield tag("p", f"{len(newest) - MAX_RUNS} older runs are not shown.", class_="quiet")
+        older = counted(len(newest) - MAX_RUNS, "older run")
+        yield tag("p", f"Not shown: {older}.", class_="quiet")
     yield from _machines(machines)
     if row.changes:
         yield tag("p", "Changed since the run that the status rests on:")
@@ -59,12 +62,12 @@ def _cells(assessed: Assessed, machines: Sequence[str]) -> Sequence[Child]:
     tone = _TONES[record.verdict]
     attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
     word = tag("span", record.verdict.value + attempt, class_=f"verdict {tone}")
-    reason = record.reason.strip().splitlines()[0] if record.reason.strip() else None
+    reason = first_line(record.reason).removeprefix(f"[{record.falsifier_id}] ")
     tree = "this one" if not assessed.changes else f"earlier: {assessed.changes[0]}"
     machine = f", {_LETTERS[machines.index(_environment(record))]}" if len(machines) > 1 else ""
     return (
         moment.show_moment(record.finished_s),
-        join([word, tag("small", f" {reason}") if reason else None]),
+        join([word, tag("small", " ", in_pieces(reason)) if reason else None]),
         moment.show_duration(record.duration_s).replace(" ", "\N{NO-BREAK SPACE}"),
         record.lane + machine,
         tree,
@@ -89,8 +92,9 @@ def _manifest(manifest: Manifest) -> Markup:
     kinds = Counter(entry.kind for entry in manifest.entries)
     names = [e.name for e in manifest.entries if e.kind in {EntryKind.SOURCE, EntryKind.INPUT}]
     summary = (
-        f"It depends on the claim, the set of its checks, {kinds[EntryKind.SOURCE]} source "
-        f"files and {kinds[EntryKind.INPUT]} inputs"
+        "It depends on the claim, the set of its checks, "
+        f"{counted(kinds[EntryKind.SOURCE], 'source file')} and "
+        f"{counted(kinds[EntryKind.INPUT], 'input')}"
     )
     more = len(names) - _MAX_NAMES
     return tag(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _LARGEST = 1e300
 """Beyond it the width of a range may be infinite."""
 _SMALLEST_WIDTH = 1e-300
 _DECADES_FOR_LOG = 3.0
+_DIGITS, _MOST_DIGITS = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,16 @@ def scale_along(positions: Iterable[float]) -> Scale:
     return scale_for(finite)
 
 
-def show_tick(value: float) -> str:
+def show_ticks(values: Sequence[float]) -> tuple[str, ...]:
+    """Values as an axis prints them, in as many digits as tell them apart."""
+    for digits in range(_DIGITS, _MOST_DIGITS):
+        texts = tuple(show_tick(value, digits) for value in values)
+        if len({*texts}) == len({*values}):
+            return texts
+    return tuple(show_tick(value, _MOST_DIGITS) for value in values)
+
+
+def show_tick(value: float, digits: int = _DIGITS) -> str:
     """A value as an axis prints it, at most seven characters or so; also one that has no place.
 
     A curve that was recorded may end in an infinity, as a diverging loss does, or in NaN.
@@ -82,10 +92,12 @@ def show_tick(value: float) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}" if value else "0"
     if not 1e-3 <= abs(value) < 1e5:
-        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        mantissa, _, exponent = f"{value:.{digits - 2}e}".partition("e")
         short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         return f"{short}e{int(exponent)}"
-    return f"{value:.4g}"
+    if abs(value) >= 1e4:  # of which `g` would make a power of ten
+        return f"{value:.{max(digits - 5, 0)}f}"
+    return f"{value:.{digits}g}"
 
 
 def _round_values(low: float, high: float, count: int) -> tuple[float, ...]:

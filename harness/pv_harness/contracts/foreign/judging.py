@@ -13,6 +13,7 @@ from pv_harness.contracts.foreign.links import (
     dangling_links,
     unnamed_invariants,
 )
+from pv_harness.contracts.foreign.lookups import Lookups
 from pv_harness.contracts.foreign.pytest_nodes import PytestNodes
 from pv_harness.contracts.foreign.reading import is_contract, read_foreign
 from pv_harness.contracts.foreign.rules import RULES, Examined, Neighbours
@@ -71,19 +72,38 @@ class ForeignCounts:
 
 @dataclass(frozen=True, slots=True)
 class ForeignReport:
-    """What was found in the foreign files among those that are judged."""
+    """What was found in the foreign files among those that are judged.
+
+    Attributes:
+        looked_for: paths outside these files that the findings rest on.
+    """
 
     problems: tuple[Problem, ...] = ()
+    looked_for: frozenset[str] = frozenset()
     counts: ForeignCounts = field(default_factory=ForeignCounts)
 
 
 def read_foreign_file(document: Document, file: Path) -> ForeignFile:
     """The record of a document whose data is a mapping."""
-    value: dict[str, Any] = document.value
+    value = _with_written_versions(document)
     stem = PurePosixPath(document.path).stem
     return ForeignFile(
         document, file, read_foreign(value, stem) if is_contract(value) else None
     )
+
+
+def _with_written_versions(document: Document) -> dict[str, Any]:
+    """The data, its versions as they are written: to YAML, 1.10 without quotes is 1.1."""
+    value: dict[str, Any] = document.value
+    for way in (("version",), ("metadata", "version")):
+        spelled = document.spelled(way)
+        if spelled is None:
+            continue
+        if len(way) == 1:
+            value = {**value, "version": spelled}
+        else:
+            value = {**value, "metadata": {**value["metadata"], "version": spelled}}
+    return value
 
 
 def judge_foreign(
@@ -100,14 +120,16 @@ def judge_foreign(
     ids = _declared(everything)
     stems = _stems(everything, world.contract_ids)
     names = {f.contract.id for f in everything if f.contract and f.contract.id}
+    lookups = Lookups()
     surroundings = Surroundings(
-        names | stems.keys(), ids.keys() | world.falsifier_ids.keys(), world.complete
+        names | stems.keys(), ids.keys() | world.falsifier_ids.keys(), world.complete, lookups
     )
-    neighbours = Neighbours(ids, world.falsifier_ids, stems, PytestNodes())
+    neighbours = Neighbours(ids, world.falsifier_ids, stems, PytestNodes(lookups))
     examined = [_examine(file, surroundings, recorded) for file in judged if file.contract]
     problems = [p for file in judged if file.contract is None for p in _refuse(file)]
     problems += [p for e in examined for p in _capped(e, neighbours)]
-    return ForeignReport(tuple(problems), _count(examined, len(judged)))
+    counts = _count(examined, len(judged))
+    return ForeignReport(tuple(problems), frozenset(lookups.paths), counts)
 
 
 def _examine(file: ForeignFile, around: Surroundings, recorded: Collection[str]) -> Examined:

@@ -8,10 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
-from pv_harness.contracts.foreign.pytest_nodes import repository_folders
+from pv_harness.contracts.foreign.lookups import Lookups
 from pv_harness.contracts.foreign.record import Target
 from pv_harness.contracts.foreign.tables import is_falsifier_key
-from pv_harness.regular_file import is_regular
 
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ class Surroundings:
     contracts: Collection[str]
     ids: Collection[str]
     complete: bool = True
+    lookups: Lookups = field(default_factory=Lookups)
     found: dict[tuple[Path, str], bool] = field(default_factory=dict)
 
 
@@ -190,15 +190,17 @@ def _stem(name: str) -> str:
 def _on_disk(name: str, file: Path, around: Surroundings) -> bool:
     key = (file.parent, name)
     if key not in around.found:
-        around.found[key] = any(map(is_regular, _candidates(name, file)))
+        around.found[key] = any(
+            map(around.lookups.is_regular, _candidates(name, file, around.lookups))
+        )
     return around.found[key]
 
 
-def _candidates(name: str, file: Path) -> Iterator[Path]:
+def _candidates(name: str, file: Path, lookups: Lookups) -> Iterator[Path]:
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts or not path.name:
         return
     for suffix in ("",) if path.suffix in CONTRACT_SUFFIXES else sorted(CONTRACT_SUFFIXES):
         yield file.parent / f"{path.name}{suffix}"
-        for folder in repository_folders(file) if len(path.parts) > 1 else ():
+        for folder in lookups.repository_folders(file) if len(path.parts) > 1 else ():
             yield folder / f"{path}{suffix}"

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
-from pv_harness.regular_file import is_regular, read_regular, reason
+from pv_harness.regular_file import read_regular, reason
 from pv_harness.wording import show
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pv_harness.contracts.foreign.lookups import Lookups
 
 _MAX_SIZE_BYTES = 4 << 20
-_MARKS_A_ROOT = (".git", "pyproject.toml", "pytest.ini", "setup.cfg")
 
 
 class PytestNodes:
     """Looks up nodes; a file is read and parsed once. Nothing is imported."""
 
-    def __init__(self) -> None:
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
         self._names: dict[Path, frozenset[tuple[str, ...]] | str] = {}
 
     def fault(self, node: str, contract: Path) -> str:
@@ -35,8 +38,8 @@ class PytestNodes:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             return f"{show(name)} lies outside the repository of the contract"
-        for folder in repository_folders(contract):
-            if is_regular(folder / path):
+        for folder in self._lookups.repository_folders(contract):
+            if self._lookups.is_regular(folder / path):
                 return self._fault_in(folder / path, name, parts)
         return f"the repository of the contract has no file {show(name)}"
 
@@ -49,19 +52,6 @@ class PytestNodes:
         if parts in names:
             return ""
         return f"{show(name)} defines no {show('::'.join(parts))}"
-
-
-def repository_folders(contract: Path) -> Iterator[Path]:
-    """The folder of a file and those above it, up to the first that is a repository.
-
-    Without a repository around it, it is the folder of the file alone.
-    """
-    folders = contract.absolute().parents
-    for count, folder in enumerate(folders, 1):
-        if any((folder / mark).exists() for mark in _MARKS_A_ROOT):
-            yield from folders[:count]
-            return
-    yield folders[0]
 
 
 def _read_names(file: Path) -> frozenset[tuple[str, ...]] | str:

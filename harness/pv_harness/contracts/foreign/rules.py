@@ -17,6 +17,7 @@ from pv_harness.contracts.foreign.record import Target, Unread
 from pv_harness.contracts.foreign.tables import COMMON_KEY
 from pv_harness.contracts.rules.world import Place
 from pv_harness.documents.problem import Problem, Severity
+from pv_harness.documents.scalars import resolve
 from pv_harness.wording import counted, meant, show
 
 
@@ -180,6 +181,19 @@ def versions_agree(file: Examined, _around: Neighbours) -> Iterator[Problem]:
             yield file.problem("PV086", what, way)
 
 
+def versions_are_texts(file: Examined, _around: Neighbours) -> Iterator[Problem]:
+    """PV094: unquoted, 1.10 is the number 1.1 to YAML, and so to tools of these dialects."""
+    for version, way in file.contract.versions:
+        spelled = file.document.spelled(way)
+        if spelled is not None:
+            number = resolve(spelled)
+            what = (
+                f"{'.'.join(map(str, way))} is {spelled} without quotes, which YAML reads as "
+                f"{show(number)}; write it with quotes: {show(version)}"
+            )
+            yield file.problem("PV094", what, way)
+
+
 def summaries_count_right(file: Examined, _around: Neighbours) -> Iterator[Problem]:
     """PV087: a typed count is compared with what there is to count."""
     summary = file.contract.summary
@@ -267,6 +281,7 @@ RULES = (
     ids_are_unique,
     stems_are_unique,
     versions_agree,
+    versions_are_texts,
     summaries_count_right,
     statuses_rest_on_evidence,
     predictions_can_be_refuted,

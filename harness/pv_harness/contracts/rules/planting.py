@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from pv_harness.contracts.rules.world import survey
 from pv_harness.fingerprint.sources import syntax_digest
 from pv_harness.fingerprint.syntax import (
     SYNTAX_ERRORS,
@@ -20,18 +20,19 @@ from pv_harness.wording import HOLDS, meant, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
 
     from pv_harness.contracts.contract import Falsifier, Patch
     from pv_harness.contracts.rules.world import Claim, World
     from pv_harness.documents.problem import Problem
+    from pv_harness.project import Project
 
 _MAX_SIZE_BYTES = 4 << 20
 _MIN_DEFECTS = 2
 _LEAST_TELLING = 4
 """A shorter text stands in any file by chance."""
-UNPLANTABLE = frozenset({"PV051", "PV052", "PV053", "PV054"})
-"""What is wrong with the file that a change goes into, not with the contract: it is VOID."""
+UNPLANTABLE = frozenset({"PV051", "PV052", "PV053", "PV054", "PV058"})
+"""What the tree decides: an edit of the subject brings it about, so that the change is VOID."""
 _LAYOUT = re.compile(r"#[^\n]*|\s+")
 _NO_MEANING = re.compile(r"#[^\n]*|[\s()\\]+")
 """What may be layout: brackets that group, and ends of lines that are none."""
@@ -56,20 +57,27 @@ def planted_changes_apply(claim: Claim, world: World) -> Iterator[Problem]:
             yield claim.problem(fault.code, what, kind, index, fault.key)
 
 
-def find_unplantable(root: Path, falsifiers: Iterable[Falsifier]) -> dict[str, dict[str, str]]:
-    """Falsifier ID -> name of a change that can't be planted below `root` -> why.
+def find_unplantable(
+    project: Project, falsifiers: Iterable[Falsifier]
+) -> dict[str, dict[str, str]]:
+    """Falsifier ID -> name of a change that can't be planted in the project -> why.
 
     These are the changes that `UNPLANTABLE` is about; falsifiers without any are left out.
     """
-    texts: dict[Path, str] = {}
-    resolved: dict[Path, Path] = {}
+    world = survey(project, (), (), complete=True)
     found: dict[str, dict[str, str]] = {}
     for falsifier in falsifiers:
+        subject = _subject_or_fault(falsifier, world)
         for plant in falsifier.plants:
-            text = _read_text(plant.patch, root, texts, resolved)
+            text = _text_of(plant.patch, world)
             fault = _find_fault(plant.patch, text, is_defect=plant in falsifier.defects)
             if fault is not None:
                 why = fault.what.removeprefix(": ").strip()
+            elif isinstance(subject, str):
+                why = subject  # only since it was judged: else nothing would be
+            else:
+                why = _describe_off_subject(falsifier, plant.patch, subject, world)
+            if why:
                 found.setdefault(falsifier.id, {})[plant.id] = why
     return found
 
@@ -94,21 +102,20 @@ def _find_fault(patch: Patch, text: str | OSError, *, is_defect: bool) -> _Fault
 
 
 def planted_changes_hit_the_subject(claim: Claim, world: World) -> Iterator[Problem]:
-    """PV058: only a change to what the claim covers shows that its check looks there."""
-    try:
-        subject = _subject_of(claim, world)
-    except (OSError, *SYNTAX_ERRORS) as error:
-        why = reason(error) if isinstance(error, OSError) else "nested too deeply"
-        what = f"the sources that it covers can't be read: {why}"
-        yield claim.problem("PV058", what, "covers")
+    """PV058: only a change to what the claim covers shows that its check looks there.
+
+    PV035: what it covers can't be read, so that nothing can be said about it, nor be measured.
+    """
+    subject = _subject_or_fault(claim.falsifier, world)
+    if isinstance(subject, str):
+        yield claim.problem("PV035", subject, "covers")
         return
     for kind, index, patch in _patches(claim):
         if isinstance(_text_of(patch, world), OSError):
             continue  # has its own problem
-        fault = _off_subject(claim, patch, subject, world)
-        if fault:
-            what = f"{patch.id} changes {show(str(patch.file))}, which {fault}"
-            yield claim.problem("PV058", what, kind, index, "file")
+        what = _describe_off_subject(claim.falsifier, patch, subject, world)
+        if what:
+            yield claim.problem("PV058", f"{patch.id} {what}", kind, index, "file")
 
 
 def defects_expect_a_bound_metric(claim: Claim, _world: World) -> Iterator[Problem]:
@@ -132,17 +139,18 @@ def counted_claims_have_defects(claim: Claim, _world: World) -> Iterator[Problem
 
 def defects_differ(claim: Claim, world: World) -> Iterator[Problem]:
     """PV057: one change under two names is one defect, however it is laid out."""
-    first: dict[str, str] = {}
+    first: dict[tuple[object, ...], str] = {}
     defects: dict[tuple[Path, int, str], list[Patch]] = {}
     for kind, index, patch in _patches(claim):
-        same, shape = first.get(patch.digest), _shape_of(patch, world)
+        change = (patch.file, patch.find, patch.replace)
+        same, shape = first.get(change), _shape_of(patch, world)
         if same is None and shape is not None:
             alike = (d for d in defects.get(shape, ()) if _is_one_change(d, patch, world))
             same = next((defect.id for defect in alike), None)
         if same is not None:
             what = f"{patch.id} makes the same change as {same}"
             yield claim.problem("PV057", what, kind, index)
-        first.setdefault(patch.digest, patch.id)
+        first.setdefault(change, patch.id)
         # Two controls may well differ in layout alone: it is what they are there to permit.
         if kind == "defects" and shape is not None:
             defects.setdefault(shape, []).append(patch)
@@ -160,7 +168,7 @@ def _shape_of(patch: Patch, world: World) -> tuple[Path, int, str] | None:
     start = _count_equal(before, after)
     end = _count_equal(reversed(before[start:]), reversed(after[start:]))
     changed = "\n".join(after[start : len(after) - end])
-    return (world.project.root / patch.file).resolve(), start, _NO_MEANING.sub("", changed)
+    return _resolve(world.project.root / patch.file, world), start, _NO_MEANING.sub("", changed)
 
 
 def _count_equal(left: Iterable[str], right: Iterable[str]) -> int:
@@ -188,8 +196,15 @@ def _patches(claim: Claim) -> Iterator[tuple[str, int, Patch]]:
         yield "controls", index, control.patch
 
 
+def _describe_off_subject(
+    falsifier: Falsifier, patch: Patch, subject: frozenset[Path] | None, world: World
+) -> str:
+    fault = _off_subject(falsifier, patch, subject, world)
+    return f"changes {show(str(patch.file))}, which {fault}" if fault else ""
+
+
 def _off_subject(
-    claim: Claim, patch: Patch, subject: frozenset[Path] | None, world: World
+    falsifier: Falsifier, patch: Patch, subject: frozenset[Path] | None, world: World
 ) -> str:
     """Why a change there shows nothing about the claim; empty if it can."""
     path = _resolve(world.project.root / patch.file, world)
@@ -198,15 +213,26 @@ def _off_subject(
     if subject is None or path in subject:
         return ""
     if path.suffix == ".py":
-        return f"is neither covered ({', '.join(claim.falsifier.covers)}) nor imported there"
-    if claim.falsifier.counted:
+        return f"is neither covered ({', '.join(falsifier.covers)}) nor imported there"
+    if falsifier.counted:
         return "is no Python; a counted claim is shown to fail by the code that it covers"
     return ""
 
 
-def _subject_of(claim: Claim, world: World) -> frozenset[Path] | None:
-    """The files that the covered modules are and import; None if that can't be told."""
-    covers = claim.falsifier.covers
+def _subject_or_fault(falsifier: Falsifier, world: World) -> frozenset[Path] | str | None:
+    """The files that the covered modules are and import, or why they can't be read.
+
+    None if that can't be told: a module is not there, which is a problem of its own.
+    """
+    try:
+        return _subject_of(falsifier, world)
+    except (OSError, *SYNTAX_ERRORS) as error:
+        why = reason(error) if isinstance(error, OSError) else "nested too deeply"
+        return f"the sources that it covers can't be read: {why}"
+
+
+def _subject_of(falsifier: Falsifier, world: World) -> frozenset[Path] | None:
+    covers = falsifier.covers
     if covers not in world.subjects:
         files = [world.tree.find_module(name) for name in covers]
         if None in files:
@@ -218,29 +244,25 @@ def _subject_of(claim: Claim, world: World) -> frozenset[Path] | None:
 
 def _resolve(path: Path, world: World) -> Path:
     """The path without links. To ask the file system is slow, and every plant asks twice."""
-    return _resolve_known(path, world.resolved)
-
-
-def _resolve_known(path: Path, resolved: dict[Path, Path]) -> Path:
-    if path not in resolved:
-        resolved[path] = path.resolve()
-    return resolved[path]
+    if path not in world.resolved:
+        world.resolved[path] = path.resolve()
+    return world.resolved[path]
 
 
 def _text_of(patch: Patch, world: World) -> str | OSError:
     """The text of the file that a patch changes, or why it can't be had."""
-    return _read_text(patch, world.project.root, world.texts, world.resolved)
+    if patch.file not in world.texts:
+        world.texts[patch.file] = _read_text(patch.file, world)
+    return world.texts[patch.file]
 
 
-def _read_text(
-    patch: Patch, root: Path, texts: dict[Path, str], resolved: dict[Path, Path]
-) -> str | OSError:
+def _read_text(file: PurePosixPath, world: World) -> str | OSError:
+    root = world.project.root
     try:
-        path = _resolve_known(root / patch.file, resolved)
-        if patch.file.is_absolute() or not path.is_relative_to(_resolve_known(root, resolved)):
+        path = _resolve(root / file, world)
+        if file.is_absolute() or not path.is_relative_to(_resolve(root, world)):
             return OSError(0, "lies outside the project")
-        if path not in texts:
-            texts[path] = read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")
+        return read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         return OSError(0, "is not UTF-8 text")
     except ValueError:
@@ -249,7 +271,6 @@ def _read_text(
         return OSError(0, "does not exist")
     except OSError as error:
         return OSError(0, f"can't be read: {reason(error)}")
-    return texts[path]
 
 
 def _judge_change(patch: Patch, text: str, *, is_defect: bool) -> _Fault | None:
@@ -293,6 +314,8 @@ def _describe_anchor(text: str, patch: Patch, count: int) -> _Fault:
     if len(patch.replace.strip()) >= _LEAST_TELLING and count_anchor(text, patch.replace) == 1:
         what = f": {patch.file}{HOLDS}{patch.id} would plant: {show(patch.replace)}"
         return _Fault("PV052", "find", what, "take it out of there")
+    import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+
     wanted = next((line.strip() for line in patch.find.splitlines() if line.strip()), "")
     lines = {line.strip(): number for number, line in enumerate(text.splitlines(), 1)}
     close = difflib.get_close_matches(wanted, lines, n=1)

@@ -28,7 +28,8 @@ def covered_modules_exist(claim: Claim, world: World) -> Iterator[Problem]:
             what = f"covers {TO_DO}: the modules that the claim is about are still to be named"
             yield claim.problem("PV093", what, "covers", index, severity=Severity.WARNING)
         elif world.tree.find_module(name) is None:
-            what = f"covers {name!r}; no such module below {_roots(world)}"
+            near = meant(name, _modules_beside(name, world))
+            what = f"covers {name!r}; no such module below {_roots(world)}{near}"
             yield claim.problem("PV035", what, "covers", index)
 
 
@@ -40,11 +41,25 @@ def entry_points_exist(claim: Claim, world: World) -> Iterator[Problem]:
             module, _, function = target.partition(":")
             path = world.tree.find_module(module)
             if path is None:
-                what = f"reached {target!r}; no module {module!r} below {_roots(world)}"
+                near = meant(module, _modules_beside(module, world))
+                what = f"reached {target!r}; no module {module!r} below {_roots(world)}{near}"
                 yield claim.problem("PV036", what, *keys)
             elif reason := _unwatchable(function, path, world):
                 what = f"reached {target!r}; {world.project.relative(path)} {reason}"
                 yield claim.problem("PV036", what, *keys)
+
+
+def _modules_beside(name: str, world: World) -> Iterator[str]:
+    """The modules in the folder where a module would be, the innermost that is there."""
+    parts = name.split(".")[:-1]
+    while parts and world.tree.find_module(".".join(parts)) is None:
+        parts.pop()
+    for root in world.project.source_roots:
+        folder = root.joinpath(*parts)
+        stems = [file.stem for file in folder.glob("*.py") if file.stem != "__init__"]
+        stems += [file.parent.name for file in folder.glob("*/__init__.py")]
+        # What is no identifier can't be imported, and is nothing that kept answers rest on.
+        yield from (".".join((*parts, stem)) for stem in stems if stem.isidentifier())
 
 
 def _unwatchable(function: str, path: Path, world: World) -> str:

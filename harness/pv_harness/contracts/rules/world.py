@@ -12,7 +12,7 @@ from pv_harness.wording import falsifier_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Falsifier
@@ -87,7 +87,7 @@ class World:
         falsifier_ids: the same for falsifiers.
         bound: IDs of the falsifiers that have a check.
         complete: False where a file could not be read, so that an absent ID proves nothing.
-        texts: files already read, by path.
+        texts: files that planted changes go into, as contracts call them: text, or why none.
         resolved: paths already asked about -> the same without links.
         functions: top-level functions of a module, and whether each has a decorator.
         subjects: covered modules -> the files of their import closure, links resolved.
@@ -100,7 +100,7 @@ class World:
     complete: bool
     tree: SourceTree
     bound: frozenset[str] = frozenset()
-    texts: dict[Path, str] = field(default_factory=dict)
+    texts: dict[PurePosixPath, str | OSError] = field(default_factory=dict)
     resolved: dict[Path, Path] = field(default_factory=dict)
     functions: dict[Path, Mapping[str, bool]] = field(default_factory=dict)
     subjects: dict[tuple[str, ...], frozenset[Path]] = field(default_factory=dict)

@@ -179,6 +179,44 @@ def test_two_versions_of_one_file_agree(top: str, inside: str, agree: bool) -> N
     assert (messages(judge({"a.yaml": text}), "PV086") == []) is agree
 
 
+@pytest.mark.parametrize(
+    ("version", "read"),
+    [("1.10", "1.1"), ("1.20", "1.2"), ("010", "10"), ("1e3", "1000.0"), ("1.", "1.0")],
+)
+def test_a_version_that_yaml_reads_as_another_number_is_told_as_it_is_written(
+    version: str, read: str
+) -> None:
+    text = f"version: {version}\nmetadata: {{version: {version}}}\n{ENTRY}"
+    told = f"{version} without quotes, which YAML reads as {read}; write it with quotes"
+    found = messages(judge({"a.yaml": text}), "PV094")
+    assert found == [
+        f"a.yaml:1:10 version is {told}: '{version}'",
+        f"a.yaml:2:21 metadata.version is {told}: '{version}'",
+    ]
+
+
+@pytest.mark.parametrize("version", ["1", "1.0", "1.1", "1.10.0", '"1.10"', "v1.10", "draft"])
+def test_a_version_that_yaml_reads_as_it_is_written_is_no_finding(version: str) -> None:
+    assert messages(judge({"a.yaml": f"version: {version}\n{ENTRY}"}), "PV094") == []
+
+
+@pytest.mark.parametrize(
+    ("top", "inside", "agree"),
+    [("1.10", '"1.10"', True), ("1.10", "1.10.0", True), ("1.10", "1.1", False)],
+)
+def test_versions_are_compared_as_they_are_written(top: str, inside: str, agree: bool) -> None:  # noqa: FBT001
+    text = f"version: {top}\nmetadata: {{version: {inside}}}\n{ENTRY}"
+    assert (messages(judge({"a.yaml": text}), "PV086") == []) is agree
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["version: [1.10]\n", "metadata: 1.10\n", "metadata: [1.10]\n", "version: {a: 1.10}\n"],
+)
+def test_a_number_that_is_no_version_is_left_alone(text: str) -> None:
+    assert messages(judge({"a.yaml": text + ENTRY}), "PV094") == []
+
+
 def test_typed_counts_are_compared_with_what_there_is() -> None:
     assert messages(judge({"kernel.yaml": KERNEL}), "PV087") == [
         (

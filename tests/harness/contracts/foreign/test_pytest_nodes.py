@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pv_harness.contracts.foreign.pytest_nodes import PytestNodes, repository_folders
+from pv_harness.contracts.foreign.lookups import Lookups
+from pv_harness.contracts.foreign.pytest_nodes import PytestNodes
 
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def contract(tmp_path: Path) -> Path:
 def test_what_is_there_has_no_fault(contract: Path, node: str) -> None:
     if "[" in node:
         node = node.partition("[")[0] + "[a]"
-    assert PytestNodes().fault(node, contract) == ""
+    assert PytestNodes(Lookups()).fault(node, contract) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,21 +77,23 @@ def test_what_is_there_has_no_fault(contract: Path, node: str) -> None:
     ],
 )
 def test_what_is_not_there_is_named(contract: Path, node: str, fault: str) -> None:
-    assert PytestNodes().fault(node, contract).startswith(fault)
+    assert PytestNodes(Lookups()).fault(node, contract).startswith(fault)
 
 
 def test_a_test_file_that_can_not_be_read_is_a_fault(contract: Path) -> None:
     file = contract.parent / "huge.py"
     with file.open("wb") as stream:
         stream.truncate(5 << 20)
-    fault = PytestNodes().fault("huge.py::test_x", contract)
+    fault = PytestNodes(Lookups()).fault("huge.py::test_x", contract)
     assert fault.startswith("'huge.py' can't be read: is larger than")
 
 
 def test_nothing_above_the_repository_is_looked_at(contract: Path) -> None:
     root = contract.parents[2]
-    assert list(repository_folders(contract)) == [contract.parent, contract.parents[1], root]
+    folders = (contract.parent, contract.parents[1], root)
+    assert Lookups().repository_folders(contract) == folders
     (root / "pyproject.toml").unlink()
     (contract.parent / ".git").mkdir()
-    assert list(repository_folders(contract)) == [contract.parent]
-    assert "has no file" in PytestNodes().fault("tests/test_x.py::test_plain", contract)
+    assert Lookups().repository_folders(contract) == (contract.parent,)
+    fault = PytestNodes(Lookups()).fault("tests/test_x.py::test_plain", contract)
+    assert "has no file" in fault
