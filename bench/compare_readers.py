@@ -18,14 +18,14 @@ import tempfile
 from pathlib import Path
 
 from native_contracts import contract
-from pv_harness.contracts.plain_files import read_plain_files
-from pv_harness.contracts.report import render_report
-from pv_harness.contracts.validation import validate
 from pv_harness.documents.contract_check import is_surely_valid
 from pv_harness.documents.loading import load
 from pv_harness.documents.plain_yaml import load_plain
 from pv_harness.documents.schema_check import schema_problems
 from pv_harness.project import load_project
+from pv_harness.validating.plain_files import read_plain_files
+from pv_harness.validating.report import render_report
+from pv_harness.validating.validation import validate
 
 
 FRAGMENTS = (

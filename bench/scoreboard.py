@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.bindings import find_checks
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.digest import digest_bytes
 from pv_harness.evidence.envelope import Envelope, decode_envelope, encode_envelope
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
@@ -27,6 +26,7 @@ from pv_harness.fingerprint.manifest import build_manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.judging.measurement import Measurement
 from pv_harness.project import load_project
+from pv_harness.validating.validation import load_contracts
 from timing import Contender, describe_machine, render_table, time_in_turn
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pv_harness.contracts.foreign.tables import Shape
+    from pv_harness.validating.foreign.tables import Shape
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "foreign.md"
-BEGIN = "<!-- made by `python docs/foreign.py` from contracts/foreign/tables.py -->\n"
+BEGIN = "<!-- made by `python docs/foreign.py` from validating/foreign/tables.py -->\n"
 END = "<!-- end of what is made -->\n"
 WORDS = {
     "contract": "names a contract",
@@ -58,7 +58,7 @@ def _listed(keys: Iterable[str]) -> str:
 def main() -> int:
     """Write the tables, or with --check compare them."""
     sys.path.insert(0, str(ROOT / "harness"))
-    from pv_harness.contracts.foreign.tables import SHAPES  # noqa: PLC0415 - from this tree
+    from pv_harness.validating.foreign.tables import SHAPES  # noqa: PLC0415 - from this tree
 
     before = TARGET.read_text(encoding="utf-8")
     head, rest = before.split(BEGIN)

@@ -7,7 +7,7 @@
     └── InfrastructureError   a crash, a full disk, a child that vanished  exit 4
         └── StatementTooLargeError   more than any reader would take
 
-A refuted claim is not an error: it is a verdict (`pv_harness.judging.status`).
+A refuted claim is not an error: it is a verdict (`pv_harness.deriving.derivation`).
 """
 
 from __future__ import annotations

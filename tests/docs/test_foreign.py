@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pv_harness.contracts.foreign.tables import FALSIFIER_KEYS
 from pv_harness.contracts.rule_codes import RULE_CODES
+from pv_harness.validating.foreign.tables import FALSIFIER_KEYS
 
 
 ROOT = Path(__file__).resolve().parents[2]

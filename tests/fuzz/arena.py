@@ -17,23 +17,23 @@ from pv_harness.board.github import render_github_problems
 from pv_harness.board.junit_problems import render_junit_problems
 from pv_harness.board.problems import render_json_problems
 from pv_harness.board.sarif import render_sarif_problems
-from pv_harness.contracts.report import render_counts
 from pv_harness.contracts.rule_codes import RULE_CODES
-from pv_harness.contracts.validation import validate
 from pv_harness.documents.problem import MAX_PROBLEMS
 from pv_harness.exit_code import ExitCode
 from pv_harness.project import load_project
+from pv_harness.validating.report import render_counts
+from pv_harness.validating.validation import validate
 from pv_harness.workflow.source_lines import SourceLines
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pv_harness.contracts.report import Report
     from pv_harness.documents.problem import Problem
+    from pv_harness.validating.report import Report
 
 TESTS = Path(__file__).parents[1]
-FIXTURES = TESTS / "harness" / "contracts"
+FIXTURES = TESTS / "harness" / "validating"
 TODAY = date(2027, 1, 1)
 MAX_SIZE = 64 << 10
 """Larger files are slower and no stranger; the limits have tests of their own."""

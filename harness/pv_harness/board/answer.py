@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Scoreboard
-    from pv_harness.judging.status import Status
+    from pv_harness.deriving.status import Status
 
 ANSWERS = {
     ExitCode.SATISFIED: "Satisfied",

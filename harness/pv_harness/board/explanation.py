@@ -19,9 +19,9 @@ from pv_harness.board.phrases import (
 from pv_harness.board.scoreboard import closeness
 from pv_harness.board.terminal import MARKS
 from pv_harness.contracts.contract import Defect, show_value
+from pv_harness.deriving.status import StatusKind
 from pv_harness.evidence.records import Verdict
 from pv_harness.judging.measurement import judge
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from pv_harness.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pv_harness.contracts.report import Report
     from pv_harness.documents.problem import Problem
+    from pv_harness.validating.report import Report
 
 _CLASS = "pv.validate"
 

@@ -6,8 +6,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import show_value
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Plant
+    from pv_harness.deriving.status import Status
     from pv_harness.judging.measurement import Judgement
-    from pv_harness.judging.status import Status
 
 
 class Tone(Enum):

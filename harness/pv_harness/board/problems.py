@@ -9,9 +9,9 @@ from pv_harness.contracts.rule_codes import RULE_CODES
 
 
 if TYPE_CHECKING:
-    from pv_harness.contracts.foreign.judging import ForeignCounts
-    from pv_harness.contracts.report import Report
     from pv_harness.documents.problem import Problem
+    from pv_harness.validating.foreign.judging import ForeignCounts
+    from pv_harness.validating.report import Report
 
 FORMAT = "pv-problems/1"
 

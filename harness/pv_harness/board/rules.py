@@ -24,7 +24,7 @@ Made from the table of codes by `python docs/rules.py`. `pv rules` lists them, `
 explains one, and `pv validate --explain` shows the line that a problem is about.
 
 A code is permanent: it is never given to another rule. Each is proven by a file that fires it
-and one beside it that does not, in tests/harness/contracts; the examples are lines of those.
+and one beside it that does not, in tests/harness/validating; the examples are lines of those.
 """
 
 

@@ -6,18 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from pv_harness.deriving.derivation import at_last_fingerprint, derive_status
+from pv_harness.deriving.potency import answer_to
+from pv_harness.deriving.status import Assessed, AssessedPatch, StatusKind
 from pv_harness.evidence.records import PatchOutcome, PatchRecord
 from pv_harness.exit_code import ExitCode, combine
 from pv_harness.fingerprint.manifest import Manifest, find_changes
 from pv_harness.judging.measurement import judge
-from pv_harness.judging.status import (
-    Assessed,
-    AssessedPatch,
-    StatusKind,
-    answer_to,
-    at_last_fingerprint,
-    derive_status,
-)
 from pv_harness.wording import HOLDS, counted
 
 
@@ -26,12 +21,12 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier, Plant
+    from pv_harness.deriving.status import Status
     from pv_harness.evidence.finding import Finding
     from pv_harness.evidence.records import RunRecord
     from pv_harness.fingerprint.manifest import Change
     from pv_harness.fingerprint.sources import SourceTree
     from pv_harness.judging.measurement import Judgement
-    from pv_harness.judging.status import Status
 
 _FINDINGS_TOLD = 3
 _Record = TypeVar("_Record", "RunRecord", "PatchRecord")

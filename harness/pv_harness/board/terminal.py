@@ -23,7 +23,7 @@ from pv_harness.board.phrases import (
     tone_of,
 )
 from pv_harness.board.scoreboard import summary_lines
-from pv_harness.judging.status import StatusKind
+from pv_harness.deriving.status import StatusKind
 
 
 if TYPE_CHECKING:

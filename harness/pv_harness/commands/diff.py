@@ -61,7 +61,7 @@ def _show(comparison: Comparison, args: argparse.Namespace) -> None:
     old, new = (name if name not in {"", "."} else "this tree" for name in (args.old, args.new))
     match args.format:
         case "markdown":
-            from pv_harness.comparing.markdown import render_markdown
+            from pv_harness.board.comparison_markdown import render_markdown
 
             print(render_markdown(comparison, old=old, new=new), end="")
         case "json":
@@ -69,7 +69,7 @@ def _show(comparison: Comparison, args: argparse.Namespace) -> None:
 
             print(render_json(comparison, old=old, new=new), end="")
         case _:
-            from pv_harness.comparing.text import render_text
+            from pv_harness.board.comparison_text import render_text
 
             painted = color(sys.stdout)
             print(render_text(comparison, old=old, new=new, width=width(), color=painted))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """The options of `pv list`."""
     from pv_harness.contracts.contract import Level
-    from pv_harness.judging.status import StatusKind
+    from pv_harness.deriving.status import StatusKind
 
     add_names(verb)
     verb.add_argument(
@@ -59,8 +59,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Print the falsifiers that are asked for; none at all is not a success."""
     from pv_harness.contracts.contract import Level
+    from pv_harness.deriving.status import StatusKind
     from pv_harness.insight.listing import Wanted, choose, render_json, render_text
-    from pv_harness.judging.status import StatusKind
 
     declared, _ = read_selected(args)
     rows = select_board(declared, args).rows

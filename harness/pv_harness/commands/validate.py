@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from pv_harness.contracts.plain_files import PlainReading
-    from pv_harness.contracts.report import Report
     from pv_harness.documents.document import Document
     from pv_harness.exit_code import ExitCode
     from pv_harness.project import Project
+    from pv_harness.validating.plain_files import PlainReading
+    from pv_harness.validating.report import Report
 
 _FORMATS = ("text", "json", "sarif", "github", "junit")
 _STANDARD_INPUT = "-"
@@ -161,7 +161,7 @@ def _answer(
 
     `keeping` makes of a reading of files one that remembers.
     """
-    from pv_harness.contracts.forked_reading import read_by
+    from pv_harness.validating.forked_reading import read_by
     from pv_harness.workflow.validate import count_processors, validate_paths
 
     data, unsaved = None, None
@@ -217,7 +217,7 @@ def _explain(
 
     from pv_harness.board.explained_problems import render_explained
     from pv_harness.commands.asking import color, width
-    from pv_harness.contracts.report import render_counts
+    from pv_harness.validating.report import render_counts
     from pv_harness.workflow.source_lines import SourceLines
 
     lines = SourceLines(project, texts)
@@ -227,7 +227,7 @@ def _explain(
 
 
 def _render(name: str, report: Report, with_evidence: int) -> str:
-    from pv_harness.contracts.report import render_counts, render_report
+    from pv_harness.validating.report import render_counts, render_report
 
     match name:
         case "json":

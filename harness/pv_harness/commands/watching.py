@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from pv_harness.contracts.report import Report
     from pv_harness.exit_code import ExitCode
     from pv_harness.project import Project
+    from pv_harness.validating.report import Report
     from pv_harness.workflow.watching import Stamp
 
 INTERVAL_S = 0.5

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.contracts.contract import Bound, Comparator, Level, LevelRule, SeedRule, Seeds
+from pv_harness.deriving.status import StatusKind
 from pv_harness.errors import EvidenceError, UsageError
 from pv_harness.evidence.fields import Field
-from pv_harness.judging.status import StatusKind
 from pv_harness.wording import show
 
 

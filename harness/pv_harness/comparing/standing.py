@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:

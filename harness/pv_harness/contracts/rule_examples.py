@@ -1,7 +1,7 @@
 """A bad and a good example of each rule, out of files that fire it and files that do not.
 
 Lines between those that matter are left out. Every example is part of a pair of files in
-tests/harness/contracts, so that it can't be wrong.
+tests/harness/validating, so that it can't be wrong.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pv_harness.board.lines import Painter, cells, cut, pad, wrap
 from pv_harness.board.phrases import harmless
+from pv_harness.deriving.status import StatusKind
 from pv_harness.errors import UsageError
-from pv_harness.judging.status import StatusKind
 from pv_harness.wording import counted
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Level
-    from pv_harness.judging.status import Status
+    from pv_harness.deriving.status import Status
 
 FORMAT = "pv-list/1"
 

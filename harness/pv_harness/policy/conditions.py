@@ -11,18 +11,14 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.derivation import judged_again
+from pv_harness.deriving.levels import highest_level
+from pv_harness.deriving.order import newest_first
+from pv_harness.deriving.potency import cure_of_weak, measure_potency
+from pv_harness.deriving.status import AssessedPatch, StatusKind
 from pv_harness.evidence.records import Verdict
 from pv_harness.exit_code import ExitCode
 from pv_harness.fingerprint.manifest import EntryKind
-from pv_harness.judging.status import (
-    AssessedPatch,
-    StatusKind,
-    cure_of_weak,
-    highest_level,
-    judged_again,
-    measure_potency,
-    newest_first,
-)
 
 
 if TYPE_CHECKING:
@@ -30,8 +26,8 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Falsifier, Level
+    from pv_harness.deriving.status import Potency
     from pv_harness.evidence.records import PatchRecord, RunRecord
-    from pv_harness.judging.status import Potency
     from pv_harness.policy.policy import Policy
 
 _MEASURED = frozenset({StatusKind.LEVEL, StatusKind.VACUOUS, StatusKind.NOT_RUN})

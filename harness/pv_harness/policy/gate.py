@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode, combine
-from pv_harness.judging.status import StatusKind
 from pv_harness.policy.conditions import find_failures
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Falsifier, Level
-    from pv_harness.judging.status import Status
+    from pv_harness.deriving.status import Status
 
 MAX_WAIVER_DAYS = 90
 

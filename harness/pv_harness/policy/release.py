@@ -8,8 +8,8 @@ from enum import Enum
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode, combine
-from pv_harness.judging.status import StatusKind
 from pv_harness.policy.policy import Requirement
 
 

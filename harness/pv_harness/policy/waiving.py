@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pv_harness.judging.status import StatusKind
+from pv_harness.deriving.status import StatusKind
 from pv_harness.policy.policy import is_waivable
 
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES, walk_files
 from pv_harness.contracts.reading import read_contract
-from pv_harness.contracts.rules.planting import (
-    planted_changes_apply,
-    planted_changes_hit_the_subject,
-    planted_names_are_unique,
-)
-from pv_harness.contracts.rules.world import Claim, Draft, survey
 from pv_harness.contracts.selection import select_falsifiers
 from pv_harness.documents.loading import load_file
 from pv_harness.documents.problem import Severity, sort_key
 from pv_harness.documents.schema_check import check_schema
 from pv_harness.errors import ContractError
+from pv_harness.validating.rules.planting import (
+    planted_changes_apply,
+    planted_changes_hit_the_subject,
+    planted_names_are_unique,
+)
+from pv_harness.validating.rules.world import Claim, Draft, survey
 from pv_harness.wording import counted, printable
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.contract import Patch
-from pv_harness.contracts.rules.planting import count_anchor
+from pv_harness.validating.rules.planting import count_anchor
 
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pv_harness.contracts.rules.planting import count_anchor
 from pv_harness.errors import InfrastructureError
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, compile_source
 from pv_harness.git import ask_git
 from pv_harness.regular_file import reason
+from pv_harness.validating.rules.planting import count_anchor
 from pv_harness.wording import printable
 
 

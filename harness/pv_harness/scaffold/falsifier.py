@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 from pv_harness.contracts.bindings import MARKER
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
 from pv_harness.contracts.reading import read_falsifier
-from pv_harness.contracts.rules import apply_rules
-from pv_harness.contracts.rules.world import Claim, Draft, survey
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.documents.loading import load, load_file
 from pv_harness.documents.problem import Severity
 from pv_harness.documents.schema_check import check_schema, read_schema
@@ -25,6 +22,9 @@ from pv_harness.scaffold.example import SCHEMA
 from pv_harness.scaffold.filling import fill
 from pv_harness.scaffold.insertion import insert_falsifier
 from pv_harness.scaffold.repository import has_contracts
+from pv_harness.validating.rules import apply_rules
+from pv_harness.validating.rules.world import Claim, Draft, survey
+from pv_harness.validating.validation import load_contracts
 from pv_harness.wording import show
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.selection import with_ceiling
+from pv_harness.deriving.status import StatusKind
 from pv_harness.errors import UsageError
-from pv_harness.judging.status import StatusKind
 from pv_harness.workflow.changed import touched_by_change
 from pv_harness.workflow.declared import rows_of
 

@@ -13,13 +13,13 @@ from pv_harness.board.scoreboard import Scoreboard
 from pv_harness.comparing.comparison import compare
 from pv_harness.comparing.revision import extract_tree, find_tree
 from pv_harness.comparing.snapshot import read_snapshot
-from pv_harness.contracts.validation import load_judged
 from pv_harness.errors import ContractError, InfrastructureError, UsageError
 from pv_harness.fingerprint.manifest import EntryKind
 from pv_harness.git import ask_git
 from pv_harness.project import load_project
 from pv_harness.regular_file import is_regular, read_regular, reason
 from pv_harness.temporary_folders import owned_folder
+from pv_harness.validating.validation import load_judged
 from pv_harness.wording import printable
 from pv_harness.workflow.declared import Declared, read_board, read_declared, read_evidence
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from pv_harness.comparing.comparison import Comparison
     from pv_harness.contracts.bindings import Check
-    from pv_harness.contracts.validation import Judged
     from pv_harness.project import Project
+    from pv_harness.validating.validation import Judged
 
 WORKING_TREE = "."
 _REFERENCES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pv_harness.deriving.derivation import judged_again
 from pv_harness.evidence.records import PatchRecord, RunRecord, Verdict
-from pv_harness.judging.status import judged_again
 
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pv_harness.board.scoreboard import derive_scoreboard
-from pv_harness.contracts.remembered import load_remembered
 from pv_harness.digest import digest_of
-from pv_harness.evidence.index import read_extract
 from pv_harness.evidence.store import read_statements
 from pv_harness.evidence.summary import summarize
 from pv_harness.evidence.verification import verify_summaries
+from pv_harness.evidence_index.index import read_extract
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.user_cache import find_cache_folder
+from pv_harness.validating.remembered import load_remembered
 
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.bindings import Check
     from pv_harness.contracts.contract import Contract, Falsifier
-    from pv_harness.evidence.extract import Extract
     from pv_harness.evidence.records import PatchRecord, RunRecord
+    from pv_harness.evidence_index.extract import Extract
     from pv_harness.project import Project
 
 

@@ -12,9 +12,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_harness.contracts.plain_files import Counted, PlainFile
 from pv_harness.documents.problem import Problem, Severity
 from pv_harness.user_cache import keep_bytes
+from pv_harness.validating.plain_files import Counted, PlainFile
 from pv_harness.workflow.kept_answers import Ground, is_settled, stamp_ground
 from pv_harness.workflow.recalled_answers import name_of, read_entry, seal_entry
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pv_harness.contracts.file_search import FoundFile
-    from pv_harness.contracts.plain_files import PlainReading
-    from pv_harness.contracts.rules.world import World
+    from pv_harness.validating.plain_files import PlainReading
+    from pv_harness.validating.rules.world import World
 
 _KIND = "files"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pv_harness import __version__
-from pv_harness.evidence.index import recall_summaries
+from pv_harness.deriving.derivation import find_contrary
 from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.signing import read_signer
 from pv_harness.evidence.statement import RunStatement
 from pv_harness.evidence.store import append_statement
-from pv_harness.judging.status import find_contrary
+from pv_harness.evidence_index.index import recall_summaries
 from pv_harness.measuring.environment import find_devices
 from pv_harness.measuring.inputs import prepare_inputs
 from pv_harness.measuring.plan import blocked_by

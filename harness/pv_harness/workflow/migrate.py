@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from pv_harness.atomic_file import write_atomically
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES, walk_files
-from pv_harness.contracts.foreign.judging import read_foreign_file
-from pv_harness.contracts.foreign.migration import Migration, Request, migrate
-from pv_harness.contracts.foreign.native_ids import CONTRACT_ID, contract_id
 from pv_harness.contracts.reading import read_falsifier
-from pv_harness.contracts.rules import apply_rules
-from pv_harness.contracts.rules.world import Claim, Draft, survey
 from pv_harness.documents.loading import load, load_file
 from pv_harness.documents.problem import Severity
 from pv_harness.documents.schema_check import check_schema
 from pv_harness.errors import ContractError, InfrastructureError, UsageError
 from pv_harness.regular_file import reason
+from pv_harness.validating.foreign.judging import read_foreign_file
+from pv_harness.validating.foreign.migration import Migration, Request, migrate
+from pv_harness.validating.foreign.native_ids import CONTRACT_ID, contract_id
+from pv_harness.validating.rules import apply_rules
+from pv_harness.validating.rules.world import Claim, Draft, survey
 from pv_harness.wording import printable, show
 
 

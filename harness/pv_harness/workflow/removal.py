@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 from pv_harness import __version__
 from pv_harness.atomic_file import sync_folder
 from pv_harness.board.scoreboard import derive_scoreboard
+from pv_harness.deriving.derivation import judged_again
+from pv_harness.deriving.levels import highest_level
+from pv_harness.deriving.status import StatusKind
 from pv_harness.errors import InfrastructureError
-from pv_harness.evidence.index import recall_summaries
 from pv_harness.evidence.records import Verdict
 from pv_harness.evidence.retention import find_old
 from pv_harness.evidence.statement import Removed, RunStatement
 from pv_harness.evidence.store import append_statement
 from pv_harness.evidence.verification import file_of
+from pv_harness.evidence_index.index import recall_summaries
 from pv_harness.fingerprint.sources import SourceTree
-from pv_harness.judging.status import StatusKind, highest_level, judged_again
 from pv_harness.regular_file import reason
 from pv_harness.user_cache import find_cache_folder
 from pv_harness.workflow.contradiction import contradicting
@@ -35,10 +37,10 @@ if TYPE_CHECKING:
 
     from pv_harness.board.scoreboard import Row, Scoreboard
     from pv_harness.contracts.contract import Falsifier
+    from pv_harness.deriving.status import Status
     from pv_harness.evidence.records import PatchRecord, RunRecord
     from pv_harness.evidence.retention import Keep
     from pv_harness.evidence.signing import Signer
-    from pv_harness.judging.status import Status
     from pv_harness.workflow.declared import Declared
 
 _NONE = (-1.0, "")

@@ -18,8 +18,8 @@ from pv_harness.board.scoreboard import Row, Scoreboard
 from pv_harness.comparing.comparison import compare
 from pv_harness.comparing.snapshot import read_snapshot
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
+from pv_harness.deriving.status import Status, StatusKind
 from pv_harness.errors import InfrastructureError, UsageError
-from pv_harness.judging.status import Status, StatusKind
 from pv_harness.workflow.release_files import is_unchanged, list_blobs, read_blobs
 from pv_harness.workflow.release_tag import NoRelease, find_last_release
 

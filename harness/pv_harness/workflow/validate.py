@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.contracts.file_search import CONTRACT_SUFFIXES
-from pv_harness.contracts.validation import validate
 from pv_harness.documents.accelerators import RELEASES, find_accelerator
 from pv_harness.project import CONFIGURATION
+from pv_harness.validating.validation import validate
 from pv_harness.workflow.kept_answers import Folder, Ground
 
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from pv_harness.contracts.plain_files import PlainReading
-    from pv_harness.contracts.report import Report
     from pv_harness.documents.document import Document
     from pv_harness.project import Project
+    from pv_harness.validating.plain_files import PlainReading
+    from pv_harness.validating.report import Report
 
 _EXPLAINING = ("yaml", "jsonschema")
 """Packages whose words end up in ours, where they were asked."""

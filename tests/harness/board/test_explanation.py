@@ -12,9 +12,9 @@ from tests.harness.board.conftest import HOSTILE, KINDS, NOW_S, boards, make_fal
 from pv_harness.board.explanation import render_explanation
 from pv_harness.board.phrases import harmless_line
 from pv_harness.contracts.contract import Bound, Comparator, Level, LevelRule, Seeds
+from pv_harness.deriving.status import Assessed, StatusKind
 from pv_harness.evidence.records import Verdict
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import Assessed, StatusKind
 
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ import pv_harness
 from pv_harness.board.json_document import render_json, scoreboard_document
 from pv_harness.board.scoreboard import Scoreboard
 from pv_harness.contracts.contract import Bound, Comparator, SeedRule, Seeds
+from pv_harness.deriving.status import StatusKind
 from pv_harness.evidence.measurements import spell
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import StatusKind
 
 
 SCHEMA = json.loads(

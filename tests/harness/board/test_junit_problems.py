@@ -16,7 +16,7 @@ from pv_harness.exit_code import ExitCode
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from pv_harness.contracts.report import Report
+    from pv_harness.validating.report import Report
 
 
 def suite_of(found: Report, counts: str = "2 files") -> Element:

@@ -6,9 +6,9 @@ from hypothesis import given
 from tests.harness.board.conftest import hostile_text, make_falsifier
 
 from pv_harness.board.problems import render_json_problems
-from pv_harness.contracts.report import Report
 from pv_harness.contracts.rule_codes import RULE_CODES
 from pv_harness.documents.problem import Problem, Severity
+from pv_harness.validating.report import Report
 
 
 def report(*problems: Problem) -> Report:

@@ -9,11 +9,11 @@ from tests.harness.board.conftest import KINDS, make_board, make_row
 
 from pv_harness.board.phrases import Tone, by_urgency, reason_of, show_age, tone_of
 from pv_harness.board.scoreboard import Row, Scoreboard, summary_lines
+from pv_harness.deriving.status import AssessedPatch, Status, StatusKind
 from pv_harness.evidence.finding import Finding, FindingKind
 from pv_harness.evidence.records import PatchOutcome
 from pv_harness.exit_code import ExitCode
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import AssessedPatch, Status, StatusKind
 
 
 OTHERS = [outcome for outcome in PatchOutcome if outcome is not PatchOutcome.KILLED]

@@ -22,8 +22,9 @@ from pv_harness.board.phrases import Tone, tone_of
 from pv_harness.board.scoreboard import Row, Scoreboard
 from pv_harness.board.terminal import MARKS, render_scoreboard
 from pv_harness.contracts.contract import Defect
+from pv_harness.deriving.derivation import derive_status
+from pv_harness.deriving.status import Assessed, AssessedPatch
 from pv_harness.evidence.records import PatchOutcome
-from pv_harness.judging.status import Assessed, AssessedPatch, derive_status
 
 
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")

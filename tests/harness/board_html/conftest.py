@@ -32,10 +32,11 @@ from pv_harness.contracts.contract import (
     LevelRule,
     Patch,
 )
+from pv_harness.deriving.derivation import derive_status
+from pv_harness.deriving.status import Assessed, AssessedPatch, StatusKind
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Series, Verdict
 from pv_harness.fingerprint.manifest import Change as Changed, Entry, EntryKind, Manifest
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import Assessed, AssessedPatch, StatusKind, derive_status
 
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pv_harness.board.html.page import render_html
 from pv_harness.board.scoreboard import Scoreboard
+from pv_harness.deriving.status import StatusKind
 from pv_harness.evidence.finding import Finding, FindingKind
-from pv_harness.judging.status import StatusKind
 
 
 if TYPE_CHECKING:

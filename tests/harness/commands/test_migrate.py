@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.harness.contracts.foreign.dialects import DIALECTS, KERNEL, TRAINER
+from tests.harness.validating.foreign.dialects import DIALECTS, KERNEL, TRAINER
 
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pv_harness.contracts.contract import (
     Level,
     LevelRule,
 )
-from pv_harness.judging.status import Status, StatusKind
+from pv_harness.deriving.status import Status, StatusKind
 
 
 if TYPE_CHECKING:

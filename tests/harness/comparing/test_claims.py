@@ -27,7 +27,7 @@ from pv_harness.contracts.contract import (
     SeedRule,
     Seeds,
 )
-from pv_harness.judging.status import derive_status
+from pv_harness.deriving.derivation import derive_status
 
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from pv_harness.board.comparison_markdown import render_markdown
+from pv_harness.board.comparison_text import render_text
 from pv_harness.comparing.change import Effect
 from pv_harness.comparing.comparison import Comparison, compare_documents
 from pv_harness.comparing.json_document import render_json
-from pv_harness.comparing.markdown import render_markdown
 from pv_harness.comparing.standing import Course
-from pv_harness.comparing.text import render_text
 from pv_harness.comparing.versions import Step, next_version
 from pv_harness.errors import UsageError
 from pv_harness.insight.schemas import find_schema, list_schemas

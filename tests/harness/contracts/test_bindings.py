@@ -13,7 +13,7 @@ from pv_harness.errors import ContractError, UsageError
 from pv_harness.project import Project, load_project
 
 
-EXAMPLE = Path(__file__).parent / "project"
+EXAMPLE = Path(__file__).parents[1] / "validating" / "project"
 PYTEST = "import pytest\n"
 
 

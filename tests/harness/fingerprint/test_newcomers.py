@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pv_harness.contracts.bindings import Check, find_checks
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.fingerprint.manifest import (
     EntryKind,
     Manifest,
@@ -20,6 +19,7 @@ from pv_harness.fingerprint.manifest import (
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.project import load_project
 from pv_harness.regular_file import read_regular
+from pv_harness.validating.validation import load_contracts
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv_harness.contracts.bindings import find_checks
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.fingerprint.manifest import (
     Entry,
     EntryKind,
@@ -20,6 +19,7 @@ from pv_harness.fingerprint.manifest import (
 )
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.project import load_project
+from pv_harness.validating.validation import load_contracts
 
 
 if TYPE_CHECKING:

@@ -394,7 +394,7 @@ os.scandir = refuse
 # The strict reader alone, which comes second: the fast one finds nothing plain in the file.
 BETWEEN = """
 import os
-from pv_harness.contracts import plain_files
+from pv_harness.validating import plain_files
 plain_files.load_plain = lambda data: None
 read, seen = os.read, []
 def meddle(descriptor, count):

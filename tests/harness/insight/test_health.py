@@ -23,6 +23,8 @@ from pv_harness.contracts.contract import (
     LevelRule,
     Patch,
 )
+from pv_harness.deriving.derivation import derive_status
+from pv_harness.deriving.status import Assessed, AssessedPatch
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest
 from pv_harness.insight.finding import Concern
@@ -30,7 +32,6 @@ from pv_harness.insight.health import DAY_S, Health, examine
 from pv_harness.insight.health_faces import render_json, render_text
 from pv_harness.insight.margins import describe_far
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import Assessed, AssessedPatch, derive_status
 
 
 NOW_S = 100 * DAY_S

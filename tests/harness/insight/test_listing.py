@@ -17,9 +17,9 @@ from pv_harness.contracts.contract import (
     Level,
     LevelRule,
 )
+from pv_harness.deriving.status import Status, StatusKind
 from pv_harness.errors import UsageError
 from pv_harness.insight.listing import Wanted, choose, render_json, render_text
-from pv_harness.judging.status import Status, StatusKind
 
 
 def row(  # noqa: PLR0913 - each test names what it is about

@@ -19,10 +19,11 @@ from pv_harness.contracts.contract import (
     LevelRule,
     Patch,
 )
+from pv_harness.deriving.derivation import derive_status
+from pv_harness.deriving.status import Assessed, AssessedPatch
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest
 from pv_harness.judging.measurement import Measurement
-from pv_harness.judging.status import Assessed, AssessedPatch, derive_status
 
 
 if TYPE_CHECKING:

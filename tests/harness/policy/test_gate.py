@@ -9,10 +9,11 @@ from hypothesis import given, settings, strategies as st
 
 from pv_harness.board.scoreboard import Row, Scoreboard
 from pv_harness.contracts.contract import Level, LevelRule
+from pv_harness.deriving.derivation import judged_again
+from pv_harness.deriving.status import StatusKind
 from pv_harness.evidence.records import Verdict
 from pv_harness.exit_code import ExitCode
 from pv_harness.fingerprint.manifest import Change, EntryKind
-from pv_harness.judging.status import StatusKind, judged_again
 from pv_harness.policy.conditions import Facts, find_failures
 from pv_harness.policy.gate import GateDecision, Outcome, decide_gate, today_at
 from pv_harness.policy.policy import Policy, Requirement, Waiver

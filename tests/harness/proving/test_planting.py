@@ -13,7 +13,6 @@ import pytest
 from tests.harness.conftest import make_toy
 
 from pv_harness.contracts.contract import Bound, Comparator, Control, Defect, Patch
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.evidence.records import PatchOutcome
 from pv_harness.measuring.guard import guarded_folder
 from pv_harness.measuring.record import CheckRecord
@@ -23,6 +22,7 @@ from pv_harness.project import load_project
 from pv_harness.proving.planting import Planter, Task
 from pv_harness.proving.prover import scratch_copies
 from pv_harness.proving.templates import Templates
+from pv_harness.validating.validation import load_contracts
 
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from pv_harness.contracts.contract import (
     LevelRule,
     Patch,
 )
-from pv_harness.contracts.validation import load_contracts
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.fingerprint.manifest import Manifest
 from pv_harness.measuring.runner import measure_falsifiers
@@ -26,6 +25,7 @@ from pv_harness.project import load_project
 from pv_harness.proving.outcome import Answer
 from pv_harness.proving.prover import Task, _Proof, plant_all, scratch_copies
 from pv_harness.proving.scratch import VoidPatchError, apply_patch, copy_project
+from pv_harness.validating.validation import load_contracts
 
 
 if TYPE_CHECKING:

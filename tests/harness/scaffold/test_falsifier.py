@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.harness.conftest import CONTRACT, Toy, make_toy
 
-from pv_harness.contracts.validation import load_contracts, validate
 from pv_harness.errors import ContractError, UsageError
 from pv_harness.project import Project, load_project
 from pv_harness.scaffold.changes import Action, write_changes
 from pv_harness.scaffold.falsifier import Addition, Request, plan_falsifier
+from pv_harness.validating.validation import load_contracts, validate
 
 
 NEW = "FALSIFY-TOY-002"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv_harness import cli
-from pv_harness.contracts import validation
 from pv_harness.user_cache import find_cache_folder
+from pv_harness.validating import validation
 from pv_harness.workflow import recalled_answers
 from pv_harness.workflow.kept_answers import Answer, Folder, Ground, keep_answer
 from pv_harness.workflow.recalled_answers import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.harness.conftest import Toy
 
-    from pv_harness.contracts.report import Report
+    from pv_harness.validating.report import Report
 
 ANSWER = Answer("1 file: fine\n", 0)
 LATER_NS = 3_600_000_000_000

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.harness.contracts.test_plain_files import EXAMPLE, copy_of, stand_in
+from tests.harness.validating.test_plain_files import EXAMPLE, copy_of, stand_in
 
-from pv_harness.contracts.plain_files import read_plain_files
-from pv_harness.contracts.report import Report, render_report
-from pv_harness.contracts.validation import validate
 from pv_harness.project import Project, load_project
+from pv_harness.validating.plain_files import read_plain_files
+from pv_harness.validating.report import Report, render_report
+from pv_harness.validating.validation import validate
 from pv_harness.workflow import recalled_answers
 from pv_harness.workflow.kept_files import keep_files
 from pv_harness.workflow.validate import find_ground_around
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pv_harness.contracts.file_search import FoundFile
-    from pv_harness.contracts.plain_files import PlainFile
-    from pv_harness.contracts.rules.world import World
+    from pv_harness.validating.plain_files import PlainFile
+    from pv_harness.validating.rules.world import World
     from pv_harness.workflow.kept_answers import Ground
 
 LATER_NS = 3_600_000_000_000

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pv_harness.board.scoreboard import derive_scoreboard
+from pv_harness.deriving.derivation import derive_status
+from pv_harness.deriving.status import Assessed, AssessedPatch
 from pv_harness.errors import InfrastructureError
 from pv_harness.evidence.records import PatchOutcome, Verdict
 from pv_harness.evidence.retention import Keep
@@ -17,7 +19,6 @@ from pv_harness.evidence.store import append_statement, read_statements
 from pv_harness.evidence.verification import verify_store
 from pv_harness.fingerprint.manifest import Change, Entry, EntryKind, Manifest
 from pv_harness.fingerprint.sources import SourceTree
-from pv_harness.judging.status import Assessed, AssessedPatch, derive_status
 from pv_harness.project import load_project
 from pv_harness.workflow.contradiction import contradicting
 from pv_harness.workflow.declared import Declared, read_declared

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row
     from pv_harness.contracts.contract import Bound, Scalar, Seeds
+    from pv_harness.deriving.status import Assessed
     from pv_harness.evidence.records import RunRecord
-    from pv_harness.judging.status import Assessed
 
 MAX_RUNS = 60
 """As many as can be told apart on a plot; the newest."""

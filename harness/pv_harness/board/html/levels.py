@@ -11,7 +11,8 @@ from pv_harness.board.html.tables import table
 from pv_harness.board.html.whole import in_pieces, whole
 from pv_harness.board.scoreboard import closeness
 from pv_harness.contracts.contract import show_value
-from pv_harness.judging.status import StatusKind, level_conditions
+from pv_harness.deriving.levels import level_conditions
+from pv_harness.deriving.status import StatusKind
 
 
 if TYPE_CHECKING:

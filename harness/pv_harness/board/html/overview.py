@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row, Scoreboard
-    from pv_harness.judging.status import Status
+    from pv_harness.deriving.status import Status
 
 MAX_URGENT = 12
 _URGENT = frozenset({Tone.BAD, Tone.BROKEN})

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pv_harness.board.html.markup import Child
     from pv_harness.board.scoreboard import Row
+    from pv_harness.deriving.status import Assessed
     from pv_harness.evidence.records import RunRecord
     from pv_harness.fingerprint.manifest import Manifest
-    from pv_harness.judging.status import Assessed
 
 MAX_RUNS = 6
 _MAX_NAMES = 60

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pv_harness.board.html.markup import Markup, tag
 from pv_harness.board.phrases import tone_of
-from pv_harness.judging.status import StatusKind
+from pv_harness.deriving.status import StatusKind
 
 
 if TYPE_CHECKING:
-    from pv_harness.judging.status import Status
+    from pv_harness.deriving.status import Status
 
 
 def tone_name(status: Status) -> str:

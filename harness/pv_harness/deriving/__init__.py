@@ -1,0 +1,1 @@
+"""Deriving statuses: pure functions of claim, evidence and what has changed since."""

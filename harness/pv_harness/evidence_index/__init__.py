@@ -1,0 +1,1 @@
+"""What statuses rest on, drawn from a store once and kept beside it."""

@@ -1,0 +1,1 @@
+"""Judging documents: rules for contracts, dialects of other tools, reports of problems."""
