@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pv_trainer.data.encode import EncodeOptions, SplitShare, encode_corpus, make_document
+from pv_trainer.data.documents import make_document
+from pv_trainer.data.encode import SplitShare, encode_corpus
+from pv_trainer.data.split_writer import EncodeOptions
 from pv_trainer.formats.apr_writer import Payload, write_apr
 
 

@@ -34,7 +34,7 @@ def tests_that_pass(flag: str) -> list[str]:
     """The tests of the trainer's command line that give the flag to a process of its own."""
     return [
         f"{file.name}::{function.name}"
-        for file in sorted((ROOT / "tests" / "trainer").glob("test_*.py"))
+        for file in sorted((ROOT / "tests" / "trainer").rglob("test_*.py"))
         for function in _test_functions(file)
         if flag in _strings(function)
     ]

@@ -6,11 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pv_harness.cli import make_parser
+from pv_trainer.commands.parser import make_parser as make_apr_parser
 
+
+if TYPE_CHECKING:
+    import argparse
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -43,9 +48,12 @@ def test_the_readme_names_every_folder_that_holds_code() -> None:
     assert missing == []
 
 
-def test_the_readme_names_every_verb_of_pv() -> None:
-    action = next(a for a in make_parser()._actions if a.choices)
-    missing = [verb for verb in action.choices or () if f"pv {verb}" not in README]
+@pytest.mark.parametrize(
+    ("command", "parser"), [("pv", make_parser()), ("apr", make_apr_parser())]
+)
+def test_the_readme_names_every_verb(command: str, parser: argparse.ArgumentParser) -> None:
+    action = next(a for a in parser._actions if a.choices)
+    missing = [verb for verb in action.choices or () if f"{command} {verb}" not in README]
     assert missing == []
 
 

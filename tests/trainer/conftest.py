@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from pv_trainer.checkpoints.saving import save_apr
-from pv_trainer.data.encode import EncodeOptions, SplitShare, encode_corpus, make_document
+from pv_trainer.data import embedded_corpus
+from pv_trainer.data.documents import make_document
+from pv_trainer.data.encode import SplitShare, encode_corpus
+from pv_trainer.data.split_writer import EncodeOptions
 from pv_trainer.data.tokenizer import train_bpe
 from pv_trainer.formats import apr_reader
 from pv_trainer.formats.apr_writer import Payload, write_apr
@@ -198,3 +201,10 @@ def init_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.init_weights(torch.Generator().manual_seed(1))
     save_apr(path, model, {})
     return path
+
+
+@pytest.fixture
+def short_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the standard library that still gives 4,096 ids in each split's reach."""
+    documents = sorted(embedded_corpus.standard_library(), key=lambda d: d.sha256)[::6]
+    monkeypatch.setattr(embedded_corpus, "standard_library", lambda: tuple(documents))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -176,8 +177,84 @@ def test_export_writes_a_directory_that_can_be_trained_from(
     assert json.loads((output / "config.json").read_text())["eos_token_id"] == 0
     code, _, err = call(capsys, "export", init_path, output)
     assert code == 2
-    assert "has content" in err
+    assert "is not empty" in err
     assert "--output" not in err
+
+
+def test_an_import_is_read_back_and_can_be_trained_from(
+    capsys: pytest.CaptureFixture[str], init_path: Path, tmp_path: Path
+) -> None:
+    report(capsys, "export", init_path, tmp_path / "hf")
+    output = tmp_path / "again.apr"
+    found = report(capsys, "import", tmp_path / "hf", output)
+    assert found["verified"] is True
+    assert found["sha256"] == hashlib.sha256(output.read_bytes()).hexdigest()
+    assert found["metadata"]["source"] == str(tmp_path / "hf")
+    shown = report(capsys, "inspect", output, "--verify")
+    assert (shown["trainable"], shown["verified"]) == (True, True)
+    assert shown["flags"] == ["row-major"]
+    code, _, err = call(capsys, "import", tmp_path / "hf", output)
+    assert code == 2
+    assert "again.apr exists; name a new file" in err
+    output.unlink()
+    code, out, _ = call(capsys, "import", tmp_path / "hf", output)
+    assert code == 0
+    assert out == f"{output}: 26 tensors, read back and equal, {found['sha256']}\n"
+
+
+def test_an_import_of_nothing_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, err = call(capsys, "import", tmp_path / "none", tmp_path / "out.apr")
+    assert code == 10
+    assert "INIT-003" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_lists_every_tensor_with_its_place(
+    capsys: pytest.CaptureFixture[str], init_path: Path
+) -> None:
+    code, out, _ = call(capsys, "inspect", init_path, "--tensors")
+    assert code == 0
+    (line,) = [x for x in out.splitlines() if "layers.0.self_attn.k_proj.bias" in x]
+    name, dtype, shape, offset, size = line.split()
+    assert (dtype, shape, size) == ("F32", "16", "64")
+    told = report(capsys, "inspect", init_path)["tensors"][name]
+    assert told == {
+        "dtype": "F32",
+        "quantized": False,
+        "shape": [16],
+        "offset": int(offset),
+        "size_bytes": 64,
+    }
+    assert "k_proj.bias" not in call(capsys, "inspect", init_path)[1]
+
+
+def test_inspect_says_what_is_broken(
+    capsys: pytest.CaptureFixture[str], init_path: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.apr"
+    data = bytearray(init_path.read_bytes())
+    data[-100] ^= 1
+    broken.write_bytes(data)
+    assert call(capsys, "inspect", broken)[0] == 0
+    code, _, err = call(capsys, "inspect", broken, "--verify")
+    assert code == 10
+    assert "the footer says checksum" in err
+    broken.write_bytes(data[:3000])
+    code, _, err = call(capsys, "inspect", broken)
+    assert code == 10
+    assert "3000 bytes end before the tensor data; it is truncated" in err or "describe" in err
+
+
+def test_a_stamp_outside_a_run_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], apr_path: Path
+) -> None:
+    code, out, err = call(capsys, "stamp", apr_path, "--json")
+    found = json.loads(out)
+    assert (code, found["status"]) == (23, "CHECKPOINT_FAILED")
+    assert found["error"]["id"] == "APR-STAMP-001"
+    assert "run.json: No such file or directory; stamp a checkpoint in the folder of" in err
 
 
 def test_an_export_copies_both_files_of_a_tokenizer_that_has_two(
@@ -198,7 +275,8 @@ def test_a_warning_about_the_metadata_is_in_the_text_too(
     capsys: pytest.CaptureFixture[str], init_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = inspect_checkpoint(init_path) | {"warnings": ["twice"]}
-    monkeypatch.setattr("pv_trainer.checkpoints.inspection.inspect_checkpoint", lambda _: found)
+    module = "pv_trainer.checkpoints.inspection"
+    monkeypatch.setattr(f"{module}.inspect_checkpoint", lambda _, **__: found)
     assert "  warning: twice\n" in call(capsys, "inspect", init_path)[1]
 
 

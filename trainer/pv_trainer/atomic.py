@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -35,6 +36,28 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder that becomes `path`, its files durable, when the block ends well.
+
+    `path` must not exist, or be an empty folder. A block that raises leaves nothing.
+
+    Raises:
+        OSError: the parent is not writable, the disk is full, or `path` has content.
+    """
+    temporary = temporary_sibling(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        yield temporary
+        for place in [temporary, *temporary.rglob("*")]:
+            (sync_folder if place.is_dir() else sync_file)(place)
+        temporary.rename(path)
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def temporary_sibling(path: Path) -> Path:

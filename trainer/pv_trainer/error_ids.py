@@ -38,6 +38,10 @@ NOT_FINITE: Final = "GATE-TRAIN-007"
 EPOCH_ARTIFACTS: Final = "INV-TRAIN-002"
 EXHAUSTION: Final = "INV-TRAIN-011"
 CHECKPOINT: Final = "CKPT-001"
+RESUME_SETTINGS: Final = "RESUME-001"
+RESUME_STATE: Final = "RESUME-002"
+STAMP: Final = "APR-STAMP-001"
+PUBLISH: Final = "APR-PUBLISH-001"
 USAGE: Final = "APR-CLI-001"
 INTERRUPTED: Final = "APR-CLI-130"
 
@@ -72,6 +76,10 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         EPOCH_ARTIFACTS: "each epoch leaves a checkpoint and its metadata",
         EXHAUSTION: "the end of the data is a status of its own, never a number",
         CHECKPOINT: "a checkpoint is written whole and verified by re-reading",
+        RESUME_SETTINGS: "a resumed run keeps the inputs and settings that it began with",
+        RESUME_STATE: "a run is resumed from a whole checkpoint, or not at all",
+        STAMP: "a stamp says what the record of the checkpoint's own run says",
+        PUBLISH: "a release is written only if its gate is met, and is what was measured",
         USAGE: "the command line makes sense",
         INTERRUPTED: "the run ended by a signal",
     }
@@ -91,6 +99,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         CORPUS_MANIFEST: "correct what is named, or encode the text again",
         CORPUS_DISJOINT: "encode again with --hold-out, or give another --val-shard",
         CHECKPOINT: "free the disk or choose another folder; earlier checkpoints are untouched",
+        RESUME_SETTINGS: "leave the flag out, or start a new run with --run-dir",
+        RESUME_STATE: "start a new run; --init takes any whole checkpoint of this one",
+        STAMP: "stamp a checkpoint in the folder of the run that wrote it",
         USAGE: "see --help",
     }
 )

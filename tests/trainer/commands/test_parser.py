@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pv_trainer.commands.parser import make_parser
 from pv_trainer.commands.pretrain import pretrain
 from pv_trainer.errors import UsageError
+from pv_trainer.training.preflight import PretrainOptions
+
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def test_the_flags_of_pretrain_and_their_defaults_are_these() -> None:
@@ -26,6 +32,25 @@ def test_the_flags_of_pretrain_and_their_defaults_are_these() -> None:
         "lr": None,
         "warmup_steps": None,
         "target_val_loss": None,
+        "num_steps": None,
+        "batch_size": None,
+        "seq_length": None,
+        "steps_per_epoch": None,
+        "grad_accum": None,
+        "val_tokens": None,
+        "seed": None,
+        "cycle": None,
+        "device": None,
+        "dtype": None,
+        "compile": None,
+        "resume": None,
+        "keep": None,
+    }
+
+
+def test_what_is_left_out_is_what_the_help_says() -> None:
+    """None of the parser is filled by PretrainOptions: a resumed run has values of its own."""
+    defaults = {
         "num_steps": 1000,
         "batch_size": 16,
         "seq_length": 1024,
@@ -35,9 +60,28 @@ def test_the_flags_of_pretrain_and_their_defaults_are_these() -> None:
         "seed": 42,
         "cycle": False,
         "device": "auto",
-        "dtype": None,
         "compile": False,
     }
+    options = PretrainOptions()
+    assert {name: getattr(options, name) for name in defaults} == defaults
+    told = {action.dest: action.help or "" for action in pretrain_parser()._actions}
+    for name, default in defaults.items():
+        if default is not False:
+            assert told[name].endswith(f"default {default}"), name
+
+
+def test_the_help_counts_the_parameters_of_each_shape() -> None:
+    told = {action.dest: action.help or "" for action in pretrain_parser()._actions}["config"]
+    assert "qwen2-0.5b (494,032,768)" in told
+    assert "tiny-qwen2-256 (3,870,464)" in told
+
+
+def pretrain_parser() -> argparse.ArgumentParser:
+    for action in make_parser()._actions:
+        if isinstance(action.choices, dict):
+            parser: argparse.ArgumentParser = action.choices["pretrain"]
+            return parser
+    raise AssertionError
 
 
 def test_values_have_their_types() -> None:
@@ -74,6 +118,10 @@ def test_values_have_their_types() -> None:
             "--hold-out: 1 is not from 0 up to 1",
         ),
         ("inspect", "arguments are required: CHECKPOINT"),
+        ("import", "arguments are required: SOURCE, OUT.apr"),
+        ("export x", "arguments are required: DIR"),
+        ("stamp", "arguments are required: CHECKPOINT"),
+        ("publish x", "arguments are required: DIR"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_a_usage_error(line: str, problem: str) -> None:

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pv_trainer.data.encode import (
-    Document,
-    EncodeOptions,
-    SplitShare,
-    encode_corpus,
-    make_document,
-    read_documents,
-)
-from pv_trainer.data.shards import EosPolicy, read_dataset
+from pv_trainer.data.documents import Document, make_document
+from pv_trainer.data.encode import SplitShare, encode_corpus
+from pv_trainer.data.shards import read_dataset
+from pv_trainer.data.split_writer import EncodeOptions
+from pv_trainer.data.splits import check_disjoint
 from pv_trainer.data.tokenizer import open_tokenizer, read_tokenizer
 from pv_trainer.errors import DataInvalid, UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from pv_trainer.data.manifest import EosPolicy
 
 WHOLE = (SplitShare("train", 1.0, "."),)
 
@@ -110,46 +109,75 @@ def test_an_end_of_text_policy_needs_an_end_of_text(
     assert read_dataset(tmp_path / "out").manifest.eos_token_count == 0
 
 
-def test_files_folders_and_lines_become_documents(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "b.txt").write_text("b")
-    (folder / "deep" / "a.txt").write_text("a")
-    lines = tmp_path / "lines.jsonl"
-    lines.write_text('{"text": "one", "other": 1}\n\n{"text": "two"}\n')
-    found = [document.text for document in read_documents([lines, folder])]
-    assert found == ["one", "two", "b", "a"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "problem"),
-    [
-        ("x.txt", b"ok \xff", "byte 3 is not UTF-8"),
-        ("x.parquet", b"PAR1", r"parquet is not text; convert it to .jsonl"),
-        ("x.jsonl", b'{"text": "a"}\n{"txt": 1}', 'line 2 is not {"text": "..."}'),
-        ("x.jsonl", b'{"text": 5}', "line 1: text is not a string"),
-        ("x.jsonl", b'"text"', "line 1 is not"),
-        ("x.jsonl", rb'{"text": "\ud800"}', "line 1 is not"),
-        ("x.jsonl", b"[" * 100_000, "line 1 is not"),
-    ],
-)
-def test_a_file_that_is_not_text_is_an_error(
-    tmp_path: Path, name: str, content: bytes, problem: str
+def test_samples_are_windows_from_all_over_the_documents(
+    tmp_path: Path, tokenizer_path: Path, documents: list[Document]
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataInvalid) as caught:
-        list(read_documents([tmp_path]))
-    assert problem in str(caught.value)
-    assert name in str(caught.value)
+    encode_corpus(documents, tokenizer_path, tmp_path / "out", WHOLE, EncodeOptions())
+    dataset = read_dataset(tmp_path / "out")
+    texts = [document.text for document in documents]
+    assert len(dataset.samples) == 16
+    assert all(any(sample.text in text for text in texts) for sample in dataset.samples)
+    inside = [s for s in dataset.samples if not any(t.startswith(s.text) for t in texts)]
+    assert len(inside) > 10
+    assert {sample.tokens for sample in dataset.samples} <= {60, 61, 62, 63, 64}
 
 
-def test_a_line_ends_where_json_lines_end_it(tmp_path: Path) -> None:
-    texts = ["one\u2028two\x85three", "four"]
-    lines = (json.dumps({"text": text}, ensure_ascii=False) for text in texts)
-    (tmp_path / "x.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
-    assert [document.text for document in read_documents([tmp_path / "x.jsonl"])] == texts
+def test_equal_documents_are_in_one_split_and_sampled_once(
+    tmp_path: Path, tokenizer_path: Path, documents: list[Document]
+) -> None:
+    twice = [document for document in documents for _ in range(2)]
+    splits = (SplitShare("train", 0.5, "."), SplitShare("val", 0.5, "val"))
+    encode_corpus(twice, tokenizer_path, tmp_path / "out", splits, EncodeOptions())
+    train, val = read_dataset(tmp_path / "out"), read_dataset(tmp_path / "out" / "val")
+    check_disjoint(train, val)
+    assert train.manifest.documents + val.manifest.documents == len(twice)
+    assert train.manifest.documents % 2 == val.manifest.documents % 2 == 0
+    for dataset in (train, val):
+        assert len({sample.text for sample in dataset.samples}) == len(dataset.samples)
 
 
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataInvalid, match=r"none.txt: No such file"):
-        list(read_documents([tmp_path / "none.txt"]))
+def test_documents_are_taken_as_they_are_encoded(
+    tmp_path: Path, tokenizer_path: Path, texts: list[str]
+) -> None:
+    """Neither the documents nor their tokens are gathered."""
+    taken = encoded = furthest = 0
+
+    def stream() -> Iterator[Document]:
+        nonlocal taken
+        for n in range(1200):
+            taken += 1
+            yield make_document(f"{n} {texts[n % len(texts)]}")
+
+    def report(documents: int, _tokens: int) -> None:
+        nonlocal encoded, furthest
+        encoded, furthest = documents, max(furthest, taken - documents)
+
+    place = (tokenizer_path, tmp_path / "out")
+    encode_corpus(stream(), *place, WHOLE, EncodeOptions(), encoded=report)
+    assert encoded == 1200
+    assert furthest < 400
+
+
+def test_an_empty_output_folder_is_filled_also_through_a_link(
+    tmp_path: Path, tokenizer_path: Path, documents: list[Document]
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    encode_corpus(documents, tokenizer_path, tmp_path / "link", WHOLE, EncodeOptions())
+    assert (tmp_path / "link").is_symlink()
+    assert read_dataset(tmp_path / "real").manifest.documents == len(documents)
+
+
+def test_a_disk_that_fills_up_at_the_end_leaves_nothing(
+    tmp_path: Path,
+    tokenizer_path: Path,
+    documents: list[Document],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pv_trainer.data.encode.sync_file", fail)
+    with pytest.raises(OSError, match="No space left"):
+        encode_corpus(documents, tokenizer_path, tmp_path / "out", WHOLE, EncodeOptions())
+    assert not list(tmp_path.iterdir())

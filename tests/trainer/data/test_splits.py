@@ -38,6 +38,16 @@ def test_the_leading_bits_choose_the_split(digest: str, split: str) -> None:
     assert split_of(digest + "0" * 56, SHARES) == split
 
 
+def test_another_seed_holds_out_other_documents() -> None:
+    digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(2000)]
+    held_out = [
+        {digest for digest in digests if split_of(digest, SHARES, seed) == "val"}
+        for seed in (0, 1, 2)
+    ]
+    assert all(150 < len(found) < 250 for found in held_out)
+    assert all(len(held_out[n] & held_out[n - 1]) < 60 for n in range(3))
+
+
 def test_shares_come_out_as_asked_for() -> None:
     digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(4000)]
     held_out = sum(split_of(digest, SHARES) == "val" for digest in digests)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,3 +146,11 @@ def test_a_missing_tokenizer_is_named(tmp_path: Path) -> None:
         read_tokenizer(tmp_path / "none.json")
     with pytest.raises(DataInvalid, match=r"vocab.json is missing"):
         read_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_that_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "vocab.json")
+    (tmp_path / "tokenizer.json").symlink_to("/dev/zero")
+    for name in ("vocab.json", "tokenizer.json"):
+        with pytest.raises(DataInvalid, match="CORPUS-008"):
+            read_tokenizer(tmp_path / name)

@@ -4,6 +4,9 @@ import json
 import math
 import os
 import struct
+import subprocess
+import sys
+import tracemalloc
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,8 +16,8 @@ from hypothesis import given, settings, strategies as st
 
 from pv_trainer import error_ids
 from pv_trainer.errors import InitInvalid
-from pv_trainer.formats import apr_layout as layout
-from pv_trainer.formats.apr_reader import AprFile, read_header, read_into, verify
+from pv_trainer.formats import apr_layout as layout, apr_reader
+from pv_trainer.formats.apr_reader import AprFile, read_header, read_into, stream, verify
 from pv_trainer.formats.apr_writer import Payload, write_apr
 from pv_trainer.model.config import SHAPES, tensor_shapes
 
@@ -78,6 +81,15 @@ def read_bytes(file: AprFile, name: str) -> bytes:
     return bytes(data)
 
 
+def streamed(file: AprFile) -> dict[str, bytes]:
+    """Each tensor put together from its portions, which must come in their order."""
+    found: dict[str, bytes] = {}
+    for name, position, portion in stream(file):
+        assert position == len(found.setdefault(name, b""))
+        found[name] += bytes(portion)
+    return found
+
+
 def payload(name: str, dtype: str, shape: tuple[int, ...], data: bytes) -> Payload:
     return Payload(name, dtype, shape, lambda: data)
 
@@ -123,10 +135,21 @@ def test_the_writer_returns_the_digest_of_the_file(tmp_path: Path) -> None:
 # --- round trips
 
 names = st.text(
-    st.characters(categories=("L", "N"), include_characters="._"), min_size=1, max_size=20
+    st.characters(categories=("L", "M", "N", "P", "S"), include_characters=" "),
+    min_size=1,
+    max_size=20,
+).filter(str.isprintable)
+long_names = st.builds(
+    lambda sign, count: sign * (count // len(sign.encode())),
+    st.sampled_from(["a", "é", "層", "🜁"]),
+    st.integers(200, 256),
 )
-values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-finite = values.filter(lambda v: not isinstance(v, float) or math.isfinite(v))
+leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+finite = st.recursive(
+    leaves.filter(lambda v: not isinstance(v, float) or math.isfinite(v)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
 dtypes = st.sampled_from([dtype.name for dtype in layout.DTYPES])
 shapes = (
     st.lists(st.integers(0, 5), max_size=8).filter(lambda s: math.prod(s) < 1000).map(tuple)
@@ -136,7 +159,7 @@ shapes = (
 @settings(max_examples=60, deadline=None)
 @given(
     metadata=st.dictionaries(st.text(max_size=8), finite, max_size=5),
-    tensors=st.dictionaries(names, st.tuples(dtypes, shapes), max_size=6),
+    tensors=st.dictionaries(names | long_names, st.tuples(dtypes, shapes), max_size=6),
     data=st.data(),
 )
 def test_whatever_is_written_is_read_back(
@@ -157,7 +180,12 @@ def test_whatever_is_written_is_read_back(
     assert file.metadata == metadata
     assert {n: (e.dtype, e.shape) for n, e in file.entries.items()} == tensors
     assert {name: read_bytes(file, name) for name in tensors} == contents
+    assert streamed(file) == {name: data for name, data in contents.items() if data}
     assert file.header.flags == layout.FLAG_ROW_MAJOR
+    # What was read is written again as the same file, byte for byte.
+    again = [payload(n, e.dtype, e.shape, contents[n]) for n, e in file.entries.items()]
+    write_apr(path.with_name("again.apr"), file.metadata, again)
+    assert path.with_name("again.apr").read_bytes() == path.read_bytes()
 
 
 def test_unknown_metadata_keys_are_kept(tmp_path: Path) -> None:
@@ -222,6 +250,105 @@ def test_inspecting_does_not_read_the_tensor_data(tmp_path: Path) -> None:
     assert read_header(path).header.tensor_count == 1
     with pytest.raises(InitInvalid, match=r"INIT-011.*the footer says checksum"):
         verify(path)
+
+
+def test_padding_of_the_tensor_data_is_zero(tmp_path: Path) -> None:
+    path = stored(tmp_path, by_hand(data=bytes(8) + b"\1" + bytes(55)))
+    assert read_header(path).header.tensor_count == 1
+    with pytest.raises(InitInvalid, match=r"INIT-011.*the padding after a is not zero"):
+        verify(path)
+
+
+@pytest.mark.parametrize("place", ["metadata", "index"])
+def test_padding_of_metadata_and_index_is_zero(tmp_path: Path, place: str) -> None:
+    data = bytearray(by_hand())
+    at = {"metadata": 64 + 63, "index": 128 + 63}[place]
+    assert data[at] == 0
+    data[at] = 1
+    body = bytes(data[:-4])
+    path = stored(tmp_path, body + struct.pack("<I", zlib.crc32(body)))
+    wanted = {"metadata": "padding after the metadata", "index": "bytes after its 1 entries"}
+    with pytest.raises(InitInvalid, match=rf"INIT-011.*{wanted[place]}"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("chunk", [8, 13, 24, 1000])
+def test_portions_of_any_size_give_the_same_tensors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    path = tmp_path / "file.apr"
+    data = {"a": bytes(range(200)), "b": bytes(range(120))}
+    write_apr(
+        path, {}, [payload("a", "F64", (25,), data["a"]), payload("b", "U8", (120,), data["b"])]
+    )
+    file = read_header(path)
+    monkeypatch.setattr(apr_reader, "CHUNK", chunk)
+    assert streamed(file) == data
+    assert {name: read_bytes(file, name) for name in data} == data
+    doubles = [(at, len(portion)) for name, at, portion in stream(file) if name == "a"]
+    assert not any(at % 8 or length % 8 for at, length in doubles), "values are not cut"
+
+
+def test_a_stream_that_is_wrong_says_so_only_at_its_end(tmp_path: Path) -> None:
+    data = bytearray(by_hand(data=pad64(bytes(range(8)))))
+    data[-66] ^= 1
+    portions = stream(read_header(stored(tmp_path, bytes(data))))
+    assert next(portions)[0] == "a"
+    with pytest.raises(InitInvalid, match=r"INIT-011.*the footer says checksum"):
+        next(portions)
+
+
+def test_warnings_about_repeated_keys_are_few(tmp_path: Path) -> None:
+    pairs = b",".join(b'"%d":null,"%d":1' % (n, n) for n in range(3000))
+    file = read_header(stored(tmp_path, by_hand(b"{" + pairs + b"}")))
+    assert len(file.metadata) == 3000
+    assert len(file.warnings) == layout.MAX_WARNINGS
+
+
+HOSTILE = """
+import resource, sys
+from pathlib import Path
+from pv_trainer.errors import InitInvalid
+from pv_trainer.formats.apr_reader import read_header, verify
+limit = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+limit += int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for path in sys.argv[2:]:
+    try:
+        verify(Path(path))
+        print("whole")
+    except InitInvalid as error:
+        print(error.id)
+"""
+
+
+def test_what_a_header_claims_takes_no_memory_that_the_file_has_not(tmp_path: Path) -> None:
+    """In a process that may take 48 MiB more than it has: 8 of them are the portion read."""
+    huge = {
+        "count": by_hand(count=2**32 - 1),
+        "metadata": by_hand(metadata_size=2**24, index_at=64 + 2**24, data_at=128 + 2**24),
+        "index": by_hand(data_at=128 + 2**24),
+        "tensor": by_hand(index=entry(dims=(2**60,), size=2**62)),
+        "product": by_hand(index=entry(dims=(2**63,) * 8, size=0)),
+        "empty": by_hand(index=entry(dims=(2**63, 2**63, 0), size=0), data=b""),
+        "whole": by_hand(),
+    }
+    for name, data in huge.items():
+        (tmp_path / name).write_bytes(data)
+    line = [sys.executable, "-c", HOSTILE, str(48 * 2**20), *(str(tmp_path / n) for n in huge)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [*[error_ids.INIT_READ] * 5, "whole", "whole"]
+
+
+def test_metadata_at_its_limit_takes_memory_in_proportion(tmp_path: Path) -> None:
+    data = b'{"a":[' + b",".join([b"[]"] * 200_000) + b"]}"
+    path = stored(tmp_path, by_hand(data))
+    tracemalloc.start()
+    read_header(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60 * len(data)
 
 
 @settings(max_examples=300, deadline=None)

@@ -10,7 +10,7 @@ from pv_trainer.checkpoints.init import load_model
 from pv_trainer.data.shards import read_dataset
 from pv_trainer.data.validation_set import ValidationSet, choose_validation
 from pv_trainer.errors import CheckpointFailed
-from pv_trainer.training.epochs import verify_epoch, write_epoch
+from pv_trainer.training.epochs import TrainingState, verify_epoch, write_epoch
 from pv_trainer.training.evaluation import Validation, evaluate
 
 
@@ -23,11 +23,16 @@ FACTS: dict[str, Any] = {
     "epoch": 2,
     "step": 30,
     "train_loss": 2.0,
-    "optimizer_state_sha": "ab",
     "wall_seconds": 1.5,
+    "run_seconds": 4.5,
     "tokens_seen": 960,
     "grad_norm_max": 3.0,
 }
+STATE = TrainingState(
+    {"optimizer.step.w": torch.ones(()), "generator.cpu": torch.arange(3, dtype=torch.uint8)},
+    position={"step": 30},
+    inherited={},
+)
 
 
 @pytest.fixture
@@ -49,9 +54,9 @@ def validation(model: Decoder, val: ValidationSet) -> Validation:
 def test_an_epoch_is_a_checkpoint_and_its_metadata(
     tmp_path: Path, model: Decoder, val: ValidationSet, validation: Validation
 ) -> None:
-    record = write_epoch(tmp_path, model, val, validation, FACTS)
+    record = write_epoch(tmp_path, model, val, validation, FACTS, STATE)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        *("epoch-002.apr", "epoch-002.metadata.json"),
+        *("epoch-002.apr", "epoch-002.metadata.json", "epoch-002.state.safetensors"),
     ]
     found = json.loads((tmp_path / "epoch-002.metadata.json").read_text())
     assert found["train_ppl"] == pytest.approx(7.389056)
@@ -62,7 +67,7 @@ def test_an_epoch_is_a_checkpoint_and_its_metadata(
 def test_a_changed_weight_does_not_verify(
     tmp_path: Path, model: Decoder, val: ValidationSet, validation: Validation
 ) -> None:
-    write_epoch(tmp_path, model, val, validation, FACTS)
+    write_epoch(tmp_path, model, val, validation, FACTS, STATE)
     with torch.no_grad():
         model.model.norm.weight[0] *= 1.01
     changed = evaluate(model, val)
@@ -73,7 +78,7 @@ def test_a_changed_weight_does_not_verify(
 def test_a_damaged_file_does_not_verify(
     tmp_path: Path, model: Decoder, val: ValidationSet, validation: Validation
 ) -> None:
-    write_epoch(tmp_path, model, val, validation, FACTS)
+    write_epoch(tmp_path, model, val, validation, FACTS, STATE)
     path = tmp_path / "epoch-002.apr"
     data = bytearray(path.read_bytes())
     data[-100] ^= 1

@@ -76,8 +76,8 @@ def test_a_run_leaves_metrics_verified_epochs_and_a_record(
     run = tmp_path / "run"
     assert result.status is ExitStatus.BUDGET_END
     assert sorted(file.name for file in (run / "ckpt").iterdir()) == [
-        *("epoch-000.apr", "epoch-000.metadata.json"),
-        *("epoch-001.apr", "epoch-001.metadata.json"),
+        *("epoch-000.apr", "epoch-000.metadata.json", "epoch-000.state.safetensors"),
+        *("epoch-001.apr", "epoch-001.metadata.json", "epoch-001.state.safetensors"),
     ]
     record = read_json(run / "run.json")
     assert record == result.record
@@ -241,12 +241,27 @@ def test_exhausted_data_is_a_status_and_counts_what_was_read(
     train: Train, tmp_path: Path
 ) -> None:
     with pytest.raises(StreamExhausted, match=r"pass --cycle"):
-        train(num_steps=10**6, batch_size=64, seq_length=32, steps_per_epoch=10**6)
+        train(num_steps=10**6, batch_size=64, seq_length=32, steps_per_epoch=5)
     record = read_json(tmp_path / "run" / "run.json")
     assert (record["status"], record["exit_code"]) == ("STREAM_EXHAUSTED", 22)
     lines = read_lines(tmp_path / "run" / "metrics.jsonl")
     assert record["tokens"]["consumed"] == len(lines) * 64 * 32
     assert len({line["batch_digest"] for line in lines}) == len(lines)
+
+
+def test_a_record_of_a_run_that_goes_on_says_how_far_it_is(
+    options: PretrainOptions, tmp_path: Path
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def report(event: Any) -> None:
+        if isinstance(event, EpochRecord):
+            seen.append(read_json(tmp_path / "run" / "run.json"))
+
+    run_training(preflight(options), tmp_path / "run", report=report)
+    assert [record["status"] for record in seen] == ["RUNNING", "RUNNING"]
+    assert [record["steps"] for record in seen] == [4, 6]
+    assert [record["final"]["epoch"] for record in seen] == [0, 1]
 
 
 def test_cycling_says_once_how_many_tokens_come_again(
@@ -373,7 +388,7 @@ def test_a_full_disk_leaves_the_epochs_before_it_whole(
         train()
     ckpt = tmp_path / "run" / "ckpt"
     assert sorted(file.name for file in ckpt.iterdir()) == [
-        *("epoch-000.apr", "epoch-000.metadata.json"),
+        *("epoch-000.apr", "epoch-000.metadata.json", "epoch-000.state.safetensors"),
     ]
     load_model(ckpt / "epoch-000.apr")
     assert read_json(tmp_path / "run" / "run.json")["exit_code"] == 23

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,9 @@ from torch import nn
 from pv_trainer.training.optimizer import (
     clip_gradients,
     make_optimizer,
+    named_state,
     nonzero_state_values,
+    restore_state,
     set_rate,
     state_digest,
 )
@@ -67,16 +71,74 @@ def test_a_fresh_optimizer_has_no_state_and_no_rate(model: Decoder) -> None:
 
 def test_the_digest_is_of_the_moments(model: Decoder) -> None:
     optimizer = make_optimizer(model)
-    digests = [state_digest(optimizer)]
+    digests = [state_digest(named_state(model, optimizer))]
     for value in (0.1, 0.1, 0.2):
         fill_gradients(model, value)
         optimizer.step()
-        digests.append(state_digest(optimizer))
+        digests.append(state_digest(named_state(model, optimizer)))
     assert len(set(digests)) == 4
-    assert state_digest(optimizer) == digests[-1]
+    assert state_digest(named_state(model, optimizer)) == digests[-1]
     state = next(iter(optimizer.state.values()))
     state["exp_avg_sq"].view(-1)[0] += 1e-3
-    assert state_digest(optimizer) != digests[-1]
+    assert state_digest(named_state(model, optimizer)) != digests[-1]
+
+
+def test_the_digest_is_over_sorted_names_and_raw_bytes() -> None:
+    tensors = {"b": torch.tensor([1.0, -2.0]), "a": torch.tensor(3, dtype=torch.uint8)}
+    expected = hashlib.sha256(b"a\0" + b"\x03" + b"b\0" + struct.pack("<2f", 1.0, -2.0))
+    assert state_digest(tensors) == expected.hexdigest()
+
+
+def test_a_restored_optimizer_goes_on_to_the_same_bits(
+    model: Decoder, make_model: Callable[..., Decoder]
+) -> None:
+    first = make_optimizer(model)
+    for value in (0.1, -0.3):
+        fill_gradients(model, value)
+        set_rate(first, 1e-2)
+        first.step()
+    other = make_model(model.config)
+    other.load_state_dict(model.state_dict())
+    second = make_optimizer(other)
+    kept = {n: v.clone() for n, v in named_state(model, first).items()}
+    restore_state(other, second, kept)
+    for one, optimizer in ((model, first), (other, second)):
+        fill_gradients(one, 0.7)
+        set_rate(optimizer, 1e-2)
+        optimizer.step()
+    assert state_digest(named_state(other, second)) == state_digest(named_state(model, first))
+    for name, values in model.state_dict().items():
+        assert torch.equal(values, other.state_dict()[name]), name
+    assert not torch.equal(kept["optimizer.step.model.norm.weight"], torch.tensor(3.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda t: t.pop("optimizer.exp_avg.model.norm.weight"),
+            r"norm.weight: wanted \(32,\)",
+        ),
+        (lambda t: t.update({"optimizer.exp_avg.x": torch.ones(1)}), "found \\(1,\\)"),
+        (
+            lambda t: t.update({"optimizer.step.model.norm.weight": torch.ones(1)}),
+            r"wanted \(\), found \(1,\)",
+        ),
+    ],
+    ids=["missing", "left over", "shape"],
+)
+def test_moments_that_do_not_fit_restore_nothing(
+    model: Decoder, change: Callable[[dict[str, torch.Tensor]], object], problem: str
+) -> None:
+    optimizer = make_optimizer(model)
+    fill_gradients(model, 0.1)
+    optimizer.step()
+    tensors = dict(named_state(model, optimizer))
+    change(tensors)
+    fresh = make_optimizer(model)
+    with pytest.raises(ValueError, match=f"1 tensors do not fit the model.*{problem}"):
+        restore_state(model, fresh, tensors)
+    assert fresh.state == {}
 
 
 def test_a_norm_of_ten_is_cut_to_one_and_told_as_ten() -> None:

@@ -12,9 +12,15 @@ import pytest
 
 from pv_trainer.checkpoints.init import load_model
 from pv_trainer.checkpoints.saving import save_apr
+from pv_trainer.data.embedded_corpus import EmbeddedCorpus
 from pv_trainer.data.tokenizer import read_tokenizer
-from pv_trainer.embedded import EmbeddedCorpus
-from pv_trainer.errors import DataInvalid, DeviceUnavailable, InitInvalid, UsageError
+from pv_trainer.errors import (
+    DataInvalid,
+    DeviceUnavailable,
+    InitInvalid,
+    StreamExhausted,
+    UsageError,
+)
 from pv_trainer.model.config import SHAPES
 from pv_trainer.training.preflight import PretrainOptions, check_vocabulary, preflight
 
@@ -93,7 +99,7 @@ def test_tokenizer_and_vocabulary_fit(
         ({"val_shard": Path("none")}, DataInvalid, r"CORPUS-008.*none/manifest.json"),
         ({"tokenizer": Path("none")}, DataInvalid, "CORPUS-008.*is missing"),
         ({"seq_length": 65}, UsageError, "--seq-length 65 is above the model's 64 positions"),
-        ({"grad_accum": 3}, UsageError, "--grad-accum 3 does not divide --batch-size 4"),
+        ({"grad_accum": 5}, UsageError, "--grad-accum 5 is above --batch-size 4"),
         ({"batch_size": 10_000}, DataInvalid, "do not fill one batch of 10000 x 32"),
     ],
 )
@@ -190,7 +196,7 @@ def test_a_repeated_key_in_the_init_metadata_is_warned_of(
     with monkeypatch.context() as patched:
         patched.setattr("pv_trainer.formats.apr_writer.json.dumps", dumps)
         save_apr(tmp_path / "twice.apr", model, {})
-    preflight(replace(options, init=tmp_path / "twice.apr"))
+    preflight(replace(options, init=tmp_path / "twice.apr", cycle=True))
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         (
             "WARNING",
@@ -219,7 +225,7 @@ def test_without_a_dataset_the_embedded_corpus_is_used(
 ) -> None:
     parts = {"pretrain": Path("none"), "finetune": Path("none"), split: dataset_path}
     corpus = EmbeddedCorpus("", Path("none"), **parts, val=dataset_path / "val")
-    monkeypatch.setattr("pv_trainer.embedded.build_corpus", lambda _: corpus)
+    monkeypatch.setattr("pv_trainer.data.embedded_corpus.build_corpus", lambda _: corpus)
     shape = replace(SHAPES["tiny-qwen2"], vocab_size=320)
     monkeypatch.setattr("pv_trainer.training.preflight.SHAPES", {"tiny-qwen2": shape})
     init = options.init if from_init else None
@@ -228,3 +234,37 @@ def test_without_a_dataset_the_embedded_corpus_is_used(
         dataset_path,
         dataset_path / "val",
     )
+
+
+def test_a_run_whose_data_ends_before_its_first_checkpoint_is_refused(
+    options: PretrainOptions,
+) -> None:
+    """207 steps of 4 x 32 tokens are there."""
+    with pytest.raises(
+        StreamExhausted,
+        match=r"INV-TRAIN-011\].* fill 207 steps of 4 x 32, and the first checkpoint comes "
+        r"after 208; pass --cycle to read them again, .* ask for --num-steps 207",
+    ):
+        preflight(replace(options, num_steps=1000, steps_per_epoch=208))
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({"num_steps": 207, "steps_per_epoch": 1000}, False),
+        ({"num_steps": 208, "steps_per_epoch": 207}, True),
+        ({"num_steps": 10**6, "steps_per_epoch": 10**6, "cycle": True}, False),
+    ],
+)
+def test_data_that_ends_after_a_checkpoint_is_warned_of(
+    options: PretrainOptions,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, Any],
+    *,
+    warned: bool,
+) -> None:
+    preflight(replace(options, **changes))
+    assert [
+        "the run will end there, before its 208 steps: pass --cycle" in record.getMessage()
+        for record in caplog.records
+    ] == [True] * warned

@@ -9,6 +9,7 @@ import torch
 
 from pv_trainer.data.batches import Batch
 from pv_trainer.errors import NumericalInstability
+from pv_trainer.model.loss import IGNORE_INDEX
 from pv_trainer.training.optimizer import make_optimizer
 from pv_trainer.training.update import accumulate_gradient, check_finite, train_step
 
@@ -47,6 +48,25 @@ def test_accumulation_gives_the_loss_and_gradient_of_the_whole_batch(
     expected = gradients(model)
     model.zero_grad()
     assert accumulate_gradient(model, batch, parts) == pytest.approx(whole, abs=1e-6)
+    for name, gradient in gradients(model).items():
+        assert torch.allclose(gradient, expected[name], atol=1e-6, rtol=1e-5), name
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+def test_parts_with_unequally_many_targets_weigh_each_target_alike(
+    model: Decoder, batch: Batch, parts: int
+) -> None:
+    targets = batch.targets_BT.copy()
+    targets[0, 2:] = IGNORE_INDEX
+    targets[3] = IGNORE_INDEX
+    uneven = Batch(batch.ids_BT, targets, "digest")
+    whole = accumulate_gradient(model, uneven, 1)
+    logits = model(torch.from_numpy(uneven.ids_BT.copy())).flatten(0, 1)
+    mean = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets).flatten())
+    assert whole == pytest.approx(float(mean.detach()), abs=1e-6)
+    expected = gradients(model)
+    model.zero_grad()
+    assert accumulate_gradient(model, uneven, parts) == pytest.approx(whole, abs=1e-6)
     for name, gradient in gradients(model).items():
         assert torch.allclose(gradient, expected[name], atol=1e-6, rtol=1e-5), name
 

@@ -15,7 +15,7 @@ from pv_trainer import error_ids
 from pv_trainer.checkpoints.architecture import Architecture, read_architecture
 from pv_trainer.checkpoints.population import PopulationPlan, plan_population
 from pv_trainer.errors import InitInvalid, UsageError
-from pv_trainer.formats.checkpoint import Checkpoint, open_checkpoint
+from pv_trainer.formats.checkpoint import Checkpoint, open_checkpoint, torch_dtype
 from pv_trainer.model.decoder import Decoder
 
 
@@ -32,6 +32,7 @@ __all__ = [
     "load_model",
     "plan_population",
     "populate",
+    "read_weights",
 ]
 
 _SLICE: Final = 2**20
@@ -131,10 +132,7 @@ def populate(model: Decoder, checkpoint: Checkpoint, plan: PopulationPlan) -> Po
             those that were written. The model is unchanged.
     """
     parameters = dict(model.named_parameters())
-    checkpoint.verify()
-    staged = {
-        name: _widen(checkpoint.read(name), parameters[name].device) for name in plan.names
-    }
+    staged = _stage(checkpoint, {name: parameters[name] for name in plan.names})
     _refuse_non_finite(checkpoint, staged)
     for name, twin in plan.duplicates.items():
         _refuse_different(checkpoint, name, twin, staged[twin])
@@ -152,8 +150,46 @@ def populate(model: Decoder, checkpoint: Checkpoint, plan: PopulationPlan) -> Po
     )
 
 
-def _widen(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    return tensor.to(device=device, dtype=torch.float32)
+def read_weights(checkpoint: Checkpoint, plan: PopulationPlan) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint that a model could be populated from, in their own dtypes.
+
+    They are verified as `populate` does it; a tied head that is stored again is among them.
+
+    Raises:
+        InitInvalid: as `populate`.
+    """
+    tensors = {
+        name: torch.empty(info.shape, dtype=torch_dtype(info.dtype))
+        for name, info in checkpoint.tensors.items()
+    }
+    _fill(checkpoint, tensors)
+    _refuse_non_finite(checkpoint, tensors)
+    for name, twin in plan.duplicates.items():
+        _refuse_different(checkpoint, name, twin, tensors[twin])
+    return tensors
+
+
+def _stage(
+    checkpoint: Checkpoint, parameters: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """New float32 tensors with the values of the file, every byte of it read and verified."""
+    staged = {
+        name: torch.empty(values.shape, dtype=torch.float32, device=values.device)
+        for name, values in parameters.items()
+    }
+    _fill(checkpoint, staged)
+    return staged
+
+
+def _fill(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> None:
+    """Write each portion of the file to its place: beside the weights there is one portion."""
+    written = dict.fromkeys(staged, 0)
+    for name, start, values in checkpoint.stream():
+        if name in staged:
+            target = staged[name].view(-1)[start : start + len(values)]
+            target.copy_(values)
+            written[name] += len(values)
+    assert all(count == staged[name].numel() for name, count in written.items())
 
 
 def _refuse_non_finite(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> None:
@@ -172,13 +208,25 @@ def _refuse_non_finite(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) 
 
 def _count_non_finite(values: torch.Tensor) -> int:
     parts = torch.split(values.view(-1), _SLICE)
-    return sum(part.numel() - int(torch.isfinite(part).sum()) for part in parts)
+    return sum(_count_in_slice(part) for part in parts)
+
+
+def _count_in_slice(part: torch.Tensor) -> int:
+    # The extremes are NaN or infinite if any value is, and take a tenth of the time.
+    if part.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(part)):
+        return part.numel() - int(torch.isfinite(part).sum())
+    return 0
 
 
 def _refuse_different(
     checkpoint: Checkpoint, name: str, twin: str, values: torch.Tensor
 ) -> None:
-    differing = int((_widen(checkpoint.read(name), values.device) != values).sum())
+    pairs = zip(
+        torch.split(checkpoint.read(name).view(-1), _SLICE),
+        torch.split(values.view(-1), _SLICE),
+        strict=True,
+    )
+    differing = sum(int((part.to(whole) != whole).sum()) for part, whole in pairs)
     if differing:
         raise InitInvalid(
             error_ids.INIT_POPULATION,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from safetensors.torch import save_file
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import sync_file, sync_folder, temporary_sibling
+from pv_trainer.atomic import atomic_folder
 from pv_trainer.errors import CheckpointFailed, UsageError
 from pv_trainer.formats.apr_writer import Payload, write_apr
+from pv_trainer.formats.checksum import sha256_of
 from pv_trainer.model.config import parameter_count
 
 
@@ -27,16 +27,35 @@ if TYPE_CHECKING:
     from pv_trainer.model.decoder import Decoder
 
 HF_ARCHITECTURES: Final = {"qwen2": "Qwen2ForCausalLM", "llama": "LlamaForCausalLM"}
-_UNKNOWN: Final = ("name", "description", "author", "license", "data_source", "data_license")
+ALWAYS_WRITTEN: Final = (
+    "name",
+    "description",
+    "author",
+    "license",
+    "data_source",
+    "data_license",
+)
 """Keys that are always written, null if nobody said."""
 _NOT_INHERITED: Final = frozenset(
     {
         *("name", "description", "data_source", "data_license"),
         *("created_at", "total_size", "quantization", "sharding"),
+        *("provenance", "original_format", "source_files"),
     }
 )
 """What a checkpoint says of its own training and file, and not of what is trained from it."""
 _SPLIT_HALVES: Final = 2
+
+
+class Weights(Protocol):
+    """A decoder, or what a file holds of one."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """The shape."""
+
+    def state_dict(self) -> Mapping[str, torch.Tensor]:
+        """The tensors by name."""
 
 
 def save_apr(path: Path, model: Decoder, extra_metadata: Mapping[str, Any]) -> str:
@@ -50,7 +69,7 @@ def save_apr(path: Path, model: Decoder, extra_metadata: Mapping[str, Any]) -> s
     Raises:
         CheckpointFailed: CKPT-001 the file cannot be written, or the metadata is not JSON.
     """
-    metadata = dict.fromkeys(_UNKNOWN) | dict(extra_metadata) | apr_metadata(model.config)
+    metadata = dict.fromkeys(ALWAYS_WRITTEN) | dict(extra_metadata) | apr_metadata(model.config)
     payloads = [
         Payload(name, "F32", tuple(values.shape), partial(_bytes, values))
         for name, values in model.state_dict().items()
@@ -94,12 +113,14 @@ def apr_metadata(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def huggingface_config(config: ModelConfig, eos_token_id: int | None) -> dict[str, Any]:
+def huggingface_config(
+    config: ModelConfig, eos_token_id: int | None, dtype: str = "float32"
+) -> dict[str, Any]:
     """The config.json of a model; rope_theta in the old and in the new place."""
     return {
         "architectures": [HF_ARCHITECTURES[config.family]],
         "model_type": config.family,
-        "dtype": "float32",
+        "dtype": dtype,
         "hidden_act": "silu",
         "vocab_size": config.vocab_size,
         "hidden_size": config.hidden_size,
@@ -122,7 +143,7 @@ def huggingface_config(config: ModelConfig, eos_token_id: int | None) -> dict[st
 
 def save_huggingface(
     folder: Path,
-    model: Decoder,
+    weights: Weights,
     tokenizer: Sequence[Path] = (),
     eos_token_id: int | None = None,
 ) -> dict[str, str]:
@@ -130,8 +151,9 @@ def save_huggingface(
 
     Args:
         folder: must not exist, or be empty.
-        model: its parameters are written in float32.
-        tokenizer: the file that becomes tokenizer.json, or vocab.json and merges.txt.
+        weights: each tensor is written in its own dtype, byte for byte.
+        tokenizer: the file that becomes tokenizer.json, or vocab.json and merges.txt; files of
+            other names beside them are copied under these.
         eos_token_id: for config.json.
 
     Returns:
@@ -141,44 +163,52 @@ def save_huggingface(
         UsageError: APR-CLI-001 the folder holds something, or is a file.
         CheckpointFailed: CKPT-001 a file cannot be written or the tokenizer cannot be read.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            error_ids.USAGE, f"{folder}: exists and is not empty", "name a folder that is new"
-        )
-    temporary = temporary_sibling(folder)
+    refuse_content(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        _write_files(temporary, model, tokenizer, eos_token_id)
-        digests = {file.name: _sync_and_digest(file) for file in sorted(temporary.iterdir())}
-        sync_folder(temporary)
-        temporary.rename(folder)
-        sync_folder(folder.parent)
+        with atomic_folder(folder) as temporary:
+            write_huggingface(temporary, weights, tokenizer, eos_token_id)
+            return {file.name: sha256_of(file) for file in sorted(temporary.iterdir())}
     except OSError as error:
         raise CheckpointFailed(
             error_ids.CHECKPOINT, f"{folder}: cannot be written: {error}"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return digests
 
 
-def _write_files(
-    folder: Path, model: Decoder, tokenizer: Sequence[Path], eos_token_id: int | None
+def refuse_content(folder: Path) -> None:
+    """Establish that nothing would be overwritten at `folder`.
+
+    Raises:
+        UsageError: APR-CLI-001 the folder holds something, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            error_ids.USAGE, f"{folder}: exists and is not empty", "name a folder that is new"
+        )
+
+
+def write_huggingface(
+    folder: Path, weights: Weights, tokenizer: Sequence[Path], eos_token_id: int | None
 ) -> None:
-    config = huggingface_config(model.config, eos_token_id)
+    """Write the files of a Hugging Face directory into a folder.
+
+    Raises:
+        OSError: a file cannot be written, or the tokenizer not be read.
+    """
+    tensors = {name: values.cpu() for name, values in weights.state_dict().items()}
+    config = huggingface_config(weights.config, eos_token_id, _dtype_of(tensors))
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    tensors = {name: values.cpu() for name, values in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    # The library lets nobody else read the file; let it be as readable as its neighbours.
+    (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
     for file in tokenizer:
-        name = "tokenizer.json" if len(tokenizer) == 1 else file.name
-        shutil.copyfile(file, folder / name)
+        alone = len(tokenizer) == 1 and file.suffix == ".json"
+        shutil.copyfile(file, folder / ("tokenizer.json" if alone else file.name))
 
 
-def _sync_and_digest(file: Path) -> str:
-    sync_file(file)
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _dtype_of(tensors: Mapping[str, torch.Tensor]) -> str:
+    """What transformers loads every tensor into: float32 holds whatever a mixture has."""
+    dtypes = {str(values.dtype).removeprefix("torch.") for values in tensors.values()}
+    return dtypes.pop() if len(dtypes) == 1 else "float32"
 
 
 def _bytes(values: torch.Tensor) -> memoryview:

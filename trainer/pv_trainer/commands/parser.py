@@ -7,7 +7,16 @@ import sys
 from typing import NoReturn
 
 from pv_trainer import error_ids
-from pv_trainer.commands import embedded, export, inspect, pretrain, tokenize
+from pv_trainer.commands import (
+    embedded,
+    export,
+    import_,
+    inspect,
+    pretrain,
+    publish,
+    stamp,
+    tokenize,
+)
 from pv_trainer.errors import UsageError
 
 
@@ -56,9 +65,18 @@ def make_parser() -> argparse.ArgumentParser:
     look = _verb(verbs, "inspect", "show what a checkpoint says about itself")
     inspect.add_arguments(look)
     look.set_defaults(run=inspect.inspect)
+    take = _verb(verbs, "import", "write a Hugging Face checkpoint as one .apr file")
+    import_.add_arguments(take)
+    take.set_defaults(run=import_.import_)
     write = _verb(verbs, "export", "write a checkpoint as a Hugging Face directory")
     export.add_arguments(write)
     write.set_defaults(run=export.export)
+    mark = _verb(verbs, "stamp", "write into a checkpoint which run it comes from")
+    stamp.add_arguments(mark)
+    mark.set_defaults(run=stamp.stamp)
+    release = _verb(verbs, "publish", "write a folder to publish, if the gate is met")
+    publish.add_arguments(release)
+    release.set_defaults(run=publish.publish)
     build = _verb(
         verbs, "embedded", "build the embedded corpus and model once; print where they are"
     )

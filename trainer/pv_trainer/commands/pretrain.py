@@ -5,32 +5,31 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
 from pv_trainer.commands import values
-from pv_trainer.commands.answering import answer, say
+from pv_trainer.commands.answering import answer
 from pv_trainer.commands.embedded import cache_dir
+from pv_trainer.commands.progress import watching
+from pv_trainer.commands.stop_signals import stop_on_signals
 from pv_trainer.errors import UsageError
-from pv_trainer.model.config import SHAPES
+from pv_trainer.model.config import SHAPES, parameter_count
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from pv_trainer.exit_status import ExitStatus
-    from pv_trainer.training.epochs import EpochRecord
-    from pv_trainer.training.metrics import StepMetrics
-    from pv_trainer.training.preflight import PretrainOptions
+    from pv_trainer.training.preflight import PretrainOptions, TrainingPlan
+    from pv_trainer.training.resuming import ResumePoint
 
 
 PRETRAIN_NOTE: Final = (
     "Exit codes: 0 target met, early stop or budget end; 2 usage; 10 init invalid; "
     "11 data invalid; 12 device unavailable; 20 divergence; 21 numerical instability; "
-    "22 data exhausted; 23 checkpoint failed; 130 interrupted."
+    "22 data exhausted; 23 checkpoint failed; 130 interrupted, and --resume goes on."
 )
 
 
@@ -41,25 +40,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_regime(parser.add_argument_group("regime; a flag that is given wins over --mode"))
     _add_budget(parser.add_argument_group("budget"))
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--device", default="auto", help="cpu, cuda, cuda:0 to cuda:15, auto")
+    machine.add_argument("--device", help="cpu, cuda, cuda:0 to cuda:15, auto; default auto")
     machine.add_argument(
         "--dtype",
         choices=("float32", "bfloat16"),
         help="default float32 on cpu, bfloat16 on cuda; weights stay float32",
     )
-    machine.add_argument("--compile", action="store_true", help="torch.compile the model")
+    machine.add_argument(
+        "--compile", action="store_true", default=None, help="torch.compile the model"
+    )
 
 
 def pretrain(args: argparse.Namespace) -> ExitStatus:
-    """`apr pretrain`: train a model, from a checkpoint or from scratch."""
+    """`apr pretrain`: train a model, from a checkpoint or from scratch, or go on with a run."""
+    if args.resume is not None:
+        return _resume(args)
     from pv_trainer.training.preflight import preflight
 
     run_dir = args.run_dir or Path("runs") / _run_name()
     _refuse_existing(run_dir)
     plan = preflight(_pretrain_options(args))
+    return _train(args, plan, run_dir)
+
+
+def _resume(args: argparse.Namespace) -> ExitStatus:
+    from pv_trainer.training.preflight import preflight
+    from pv_trainer.training.resuming import check_same_inputs, continued_options, find_point
+
+    if args.run_dir is not None and args.run_dir != args.resume:
+        raise UsageError(
+            error_ids.USAGE,
+            f"--run-dir {args.run_dir} and --resume {args.resume}: a run goes on where it is",
+            "leave --run-dir out",
+        )
+    point = find_point(args.resume)
+    plan = preflight(continued_options(point, _given_options(args)))
+    check_same_inputs(point, plan)
+    return _train(args, plan, args.resume, point)
+
+
+def _train(
+    args: argparse.Namespace,
+    plan: TrainingPlan,
+    run_dir: Path,
+    point: ResumePoint | None = None,
+) -> ExitStatus:
+    terminal = sys.stderr.isatty()
     from pv_trainer.training.loop import run_training
 
-    result = run_training(plan, run_dir, report=_make_report(args, plan.options.num_steps))
+    with (
+        stop_on_signals() as stop_asked,
+        watching(plan.options.num_steps, quiet=args.json, terminal=terminal) as report,
+    ):
+        result = run_training(plan, run_dir, report=report, stop_asked=stop_asked, point=point)
     answer(args, {"run_dir": str(run_dir), **result.record}, _pretrain_text)
     return result.status
 
@@ -77,14 +110,28 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--init", type=Path, metavar="PATH", help=".apr, .safetensors or Hugging Face directory"
     )
+    shapes = ", ".join(f"{name} ({parameter_count(SHAPES[name]):,})" for name in sorted(SHAPES))
     group.add_argument(
         "--config",
         choices=sorted(SHAPES),
         metavar="NAME",
-        help=f"shape from scratch: {', '.join(sorted(SHAPES))}; default tiny-qwen2",
+        help=f"shape from scratch, with its parameters: {shapes}; default tiny-qwen2",
     )
     group.add_argument(
         "--run-dir", type=Path, metavar="DIR", help="must be new; default runs/<time>-<id>"
+    )
+    group.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="go on with the run in this folder, with what it was asked for; other flags must "
+        "agree with it",
+    )
+    group.add_argument(
+        "--keep",
+        type=values.positive,
+        metavar="N",
+        help="checkpoints to keep, the last N and the best; default all",
     )
 
 
@@ -104,32 +151,42 @@ def _add_regime(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_budget(group: argparse._ArgumentGroup) -> None:
-    for flag, kind, default, text in (
-        ("--num-steps", values.count, 1000, "updates, and where the cosine ends"),
-        ("--batch-size", values.positive, 16, "windows per update"),
-        ("--seq-length", values.positive, 1024, "tokens per window"),
-        ("--steps-per-epoch", values.positive, 100, "updates from checkpoint to checkpoint"),
-        ("--grad-accum", values.positive, 1, "parts that a batch is computed in"),
-        ("--seed", values.count, 42, "of the data order and of random weights"),
+    # No default stands here: PretrainOptions has them, and a resumed run its own.
+    for flag, kind, text in (
+        ("--num-steps", values.count, "updates, and where the cosine ends; default 1000"),
+        ("--batch-size", values.positive, "windows per update; default 16"),
+        ("--seq-length", values.positive, "tokens per window; default 1024"),
+        (
+            "--steps-per-epoch",
+            values.positive,
+            "updates from checkpoint to checkpoint; default 100",
+        ),
+        ("--grad-accum", values.positive, "parts that a batch is computed in; default 1"),
+        ("--seed", values.count, "of the data order and of random weights; default 42"),
+        ("--val-tokens", values.positive, "at most, per validation; default 8192"),
     ):
-        told = f"{text}; default {default}"
-        group.add_argument(flag, type=kind, default=default, metavar="N", help=told)
+        group.add_argument(flag, type=kind, metavar="N", help=text)
     group.add_argument(
-        "--val-tokens",
-        type=values.positive,
-        default=8192,
-        metavar="N",
-        help="at most, per validation; default 8192",
+        "--cycle",
+        action="store_true",
+        default=None,
+        help="read an exhausted dataset again",
     )
-    group.add_argument("--cycle", action="store_true", help="read an exhausted dataset again")
 
 
 def _pretrain_options(args: argparse.Namespace) -> PretrainOptions:
     from pv_trainer.training.preflight import PretrainOptions
 
-    given = vars(args) | {"cache": cache_dir()}
-    names = PretrainOptions.__dataclass_fields__.keys() & given.keys()
-    return PretrainOptions(**{name: given[name] for name in names})
+    return PretrainOptions(**_given_options(args), cache=cache_dir())
+
+
+def _given_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of training that this command line names."""
+    from pv_trainer.training.preflight import PretrainOptions
+
+    names = PretrainOptions.__dataclass_fields__.keys() & vars(args).keys()
+    given = {name: getattr(args, name) for name in sorted(names)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _refuse_existing(run_dir: Path) -> None:
@@ -141,33 +198,6 @@ def _refuse_existing(run_dir: Path) -> None:
 
 def _run_name() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-
-
-def _make_report(
-    args: argparse.Namespace, num_steps: int
-) -> Callable[[StepMetrics | EpochRecord], None]:
-    """Print epochs as they end, and on a terminal the step that is running."""
-    terminal = sys.stderr.isatty()
-
-    def report(event: StepMetrics | EpochRecord) -> None:
-        if hasattr(event, "epoch"):
-            if terminal:
-                print("\r\x1b[K", end="", file=sys.stderr)
-            if not args.json:
-                say(_epoch_text(asdict(event)))
-        elif terminal and event.step % 10 == 0:
-            text = f"step {event.step}/{num_steps}, loss {event.train_loss:.4f}"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    return report
-
-
-def _epoch_text(epoch: dict[str, Any]) -> str:
-    train = "none" if epoch["train_loss"] is None else f"{epoch['train_loss']:.4f}"
-    return (
-        f"epoch {epoch['epoch']}: step {epoch['step']}, train loss {train}, val loss "
-        f"{epoch['val_loss']:.4f} ± {epoch['val_loss_standard_error']:.4f} nats"
-    )
 
 
 def _pretrain_text(record: dict[str, Any]) -> str:

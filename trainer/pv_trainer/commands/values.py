@@ -9,6 +9,7 @@ from typing import Final
 
 _SMALLEST_VOCABULARY: Final = 257
 """Every byte, and the end of text."""
+_MOST_PROCESSES: Final = 256
 _LARGEST_VOCABULARY: Final = 2**20
 """The tokenizers library reserves memory for all of it, and aborts if it gets none."""
 
@@ -29,6 +30,18 @@ def positive(text: str) -> int:
         argparse.ArgumentTypeError: it is none.
     """
     return _whole_number(text, minimum=1)
+
+
+def processes(text: str) -> int:
+    """A number of processes.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    value = _whole_number(text, minimum=1)
+    if value > _MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text} is above {_MOST_PROCESSES}")
+    return value
 
 
 def vocabulary(text: str) -> int:

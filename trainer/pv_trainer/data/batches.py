@@ -1,4 +1,4 @@
-"""Batches as a pure function of the step: no state to save, none to lose.
+"""Batches as a pure function of the step: no state to save, none to replay.
 
 Shape suffixes: B batch, T time; a window holds T + 1 tokens.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pv_trainer import error_ids
+from pv_trainer.data.window_order import windows_at
 from pv_trainer.errors import DataInvalid, StreamExhausted
 
 
@@ -97,8 +97,9 @@ class BatchPlan:
                 f"after {self.steps_per_pass} steps of {self.batch_size} x {self.seq_length}",
                 "lower --num-steps, encode more text, or pass --cycle to read it again",
             )
-        order = window_order(self.windows, self.seed, turn)
-        chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
+        start = place * self.batch_size
+        stop = start + self.batch_size
+        chosen = windows_at(start, stop, windows=self.windows, seed=self.seed, turn=turn)
         return make_batch(self.dataset, chosen, self.seq_length)
 
     def account(self, steps: int) -> TokenAccount:
@@ -107,13 +108,6 @@ class BatchPlan:
         per_step = self.batch_size * self.seq_length
         consumed = min(steps, self.steps_per_pass) * per_step
         return TokenAccount(total, consumed, total - consumed, steps * per_step)
-
-
-@lru_cache(maxsize=2)
-def window_order(windows: int, seed: int, turn: int) -> Tokens:
-    """A permutation of the window numbers, fixed by the seed and the number of the pass."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, turn])))
-    return generator.permutation(windows)
 
 
 def make_batch(dataset: Dataset, windows: Tokens, seq_length: int) -> Batch:

@@ -36,6 +36,7 @@ class Thresholds:
 
 
 DEFAULT_THRESHOLDS: Final = Thresholds()
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def count_tokens(dataset: Dataset) -> Counts:
     """How often each id below the manifest's vocabulary size occurs."""
     counts = np.zeros(dataset.manifest.vocab_size, dtype=np.int64)
     for shard in dataset.shards:
-        counts += np.bincount(shard, minlength=len(counts))
+        # In blocks, since bincount makes 64-bit numbers of all that it is given.
+        for start in range(0, len(shard), _BLOCK):
+            counts += np.bincount(shard[start : start + _BLOCK], minlength=len(counts))
     return counts
 
 

@@ -1,58 +1,38 @@
-"""From text to shards: `apr tokenize encode`, whole or not at all."""
+"""From documents to shards: `apr tokenize encode`, whole or not at all."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import fcntl
+import os
 import shutil
-import unicodedata
-from dataclasses import asdict, dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections import deque
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import sync_folder, temporary_sibling
-from pv_trainer.data.corpus_gates import (
-    DEFAULT_THRESHOLDS,
-    Gate,
-    Thresholds,
-    check_corpus,
-    expected_eos,
-)
-from pv_trainer.data.shards import (
-    DOCUMENTS,
-    SAMPLES,
-    EosPolicy,
-    Manifest,
-    Sample,
-    ShardWriter,
-    read_dataset,
-    write_manifest,
-)
+from pv_trainer.atomic import sync_file, sync_folder, temporary_sibling
+from pv_trainer.data.corpus_gates import Gate, check_corpus
+from pv_trainer.data.encoding import Task, encode_in_order
+from pv_trainer.data.shards import read_dataset
+from pv_trainer.data.split_writer import EncodeOptions, SplitWriter
 from pv_trainer.data.splits import split_of
 from pv_trainer.data.tokenizer import TokenizerInfo, open_tokenizer, read_tokenizer
 from pv_trainer.errors import DataInvalid, UsageError
-from pv_trainer.version import installed_version
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from tokenizers import Encoding, Tokenizer
+    from pv_trainer.data.documents import Document
+    from pv_trainer.data.manifest import Manifest
 
-SAMPLE_COUNT: Final = 16
-SAMPLE_TOKENS: Final = 64
-_BATCH_DOCUMENTS: Final = 64
-_NORMAL_FORMS: Final = frozenset({"NFC", "NFD", "NFKC", "NFKD"})
+    Progress = Callable[[int, int], None]
 
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text, and the sha256 of its UTF-8 bytes."""
-
-    text: str
-    sha256: str
+_CHUNK_CHARACTERS: Final = 1 << 18
+_CHUNK_DOCUMENTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +45,6 @@ class SplitShare:
 
 
 @dataclass(frozen=True, slots=True)
-class EncodeOptions:
-    """How text becomes shards."""
-
-    shard_tokens: int = 10_000_000
-    eos_policy: EosPolicy = "after"
-    seed: int = 0
-    thresholds: Thresholds = DEFAULT_THRESHOLDS
-
-
-@dataclass(frozen=True, slots=True)
 class EncodedSplit:
     """One folder that was written, and the gates that it passed."""
 
@@ -83,52 +53,35 @@ class EncodedSplit:
     gates: tuple[Gate, ...]
 
 
-def make_document(text: str) -> Document:
-    """The document of a text."""
-    return Document(text, hashlib.sha256(text.encode()).hexdigest())
-
-
-def read_documents(inputs: Sequence[Path]) -> Iterator[Document]:
-    """Every document of the inputs: files in order, folders sorted by path, .jsonl by line.
-
-    Raises:
-        DataInvalid: a file is missing, is not UTF-8, or is of a kind that is not read. No file
-            is ever skipped.
-    """
-    for path in inputs:
-        if path.is_dir():
-            for file in sorted(file for file in path.rglob("*") if file.is_file()):
-                yield from _read_file(file)
-        else:
-            yield from _read_file(path)
-
-
 def encode_corpus(
     documents: Iterable[Document],
     tokenizer_path: Path,
     output: Path,
     splits: Sequence[SplitShare],
     options: EncodeOptions,
+    *,
+    encoded: Progress = lambda _documents, _tokens: None,
 ) -> tuple[EncodedSplit, ...]:
     """Encode documents into `output`, one folder of shards per split, and gate each.
 
     A document belongs to a split by its digest. Nothing appears at `output` unless all of it
-    is written and has passed the gates.
+    is written and has passed the gates. Only some chunks of documents are in memory at a time.
 
     Args:
         documents: in the order of encoding.
         tokenizer_path: its files are copied beside the shards.
         output: must not exist, or be empty.
         splits: their shares sum to 1.
-        options: shard size, end-of-text policy, thresholds.
+        options: shard size, end-of-text policy, thresholds, processes.
+        encoded: told of the documents and tokens so far, after each document.
 
     Raises:
-        UsageError: `output` has content.
+        UsageError: `output` has content, or a process was killed.
         DataInvalid: a split got no document, or a gate failed.
+        OSError: the disk is full, or `output` can't be written.
     """
     refuse_content(output)
     info = read_tokenizer(tokenizer_path)
-    tokenizer = open_tokenizer(info)
     if options.eos_policy != "none" and info.eos_id is None:
         raise DataInvalid(
             error_ids.CORPUS_SPECIAL_IDS,
@@ -136,24 +89,20 @@ def encode_corpus(
             f"--eos-policy {options.eos_policy} needs one",
             "add one, or pass --eos-policy none",
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_sibling(output)
-    try:
-        _write_splits(documents, (info, tokenizer), temporary, splits, options)
+    final = output.resolve()
+    with _new_folder(final) as temporary:
+        folders = {split.name: temporary / split.folder for split in splits}
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+            _copy_tokenizer(info, folder)
+        _write_splits(documents, info, folders, splits, options, encoded)
+        tokenizer = open_tokenizer(info)
         written = []
         for split in splits:
-            dataset = read_dataset(temporary / split.folder)
-            gates = check_corpus(
-                dataset, info, tokenizer, options.thresholds, place=output / split.folder
-            )
-            written.append(EncodedSplit(output / split.folder, dataset.manifest, gates))
-        if output.is_dir():
-            output.rmdir()
-        temporary.rename(output)
-        sync_folder(output.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+            dataset = read_dataset(folders[split.name])
+            place = output / split.folder
+            gates = check_corpus(dataset, info, tokenizer, options.thresholds, place=place)
+            written.append(EncodedSplit(place, dataset.manifest, gates))
     return tuple(written)
 
 
@@ -171,156 +120,110 @@ def refuse_content(output: Path) -> None:
         )
 
 
+@contextmanager
+def _new_folder(final: Path) -> Iterator[Path]:
+    """Yield a folder that becomes `final` when the block ends without an exception.
+
+    What a killed try left beside `final` is cleared away; what another process is writing has
+    its lock.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for left_over in final.parent.glob(f".{final.name}.*.tmp"):
+        with suppress(OSError), _lock(left_over):
+            shutil.rmtree(left_over, ignore_errors=True)
+    temporary = temporary_sibling(final)
+    temporary.mkdir()
+    try:
+        with _lock(temporary):
+            yield temporary
+            _sync(temporary)
+            temporary.rename(final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(final.parent)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        (sync_folder if path.is_dir() else sync_file)(path)
+    sync_folder(folder)
+
+
 def _write_splits(
     documents: Iterable[Document],
-    tools: tuple[TokenizerInfo, Tokenizer],
-    root: Path,
+    info: TokenizerInfo,
+    folders: dict[str, Path],
     splits: Sequence[SplitShare],
     options: EncodeOptions,
+    encoded: Progress,
 ) -> None:
-    info, tokenizer = tools
     shares = {split.name: split.share for split in splits}
-    folders = {split.name: root / split.folder for split in splits}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-        _copy_tokenizer(info, folder)
-    writers = {name: _Split(name, folder, info, options) for name, folder in folders.items()}
-    stream = iter(documents)
-    while chunk := list(islice(stream, _BATCH_DOCUMENTS)):
-        encodings = tokenizer.encode_batch([d.text for d in chunk], add_special_tokens=False)
-        for document, encoding in zip(chunk, encodings, strict=True):
-            writers[split_of(document.sha256, shares)].add(document, encoding)
-    for writer in writers.values():
-        writer.close()
+    writers = {
+        name: SplitWriter(name, folder, info, options) for name, folder in folders.items()
+    }
+    waiting: deque[tuple[Document, SplitWriter]] = deque()
+
+    def tasks() -> Iterator[list[Task]]:
+        for chunk in _chunked(documents):
+            chosen = [writers[split_of(d.sha256, shares, options.seed)] for d in chunk]
+            waiting.extend(zip(chunk, chosen, strict=True))
+            yield [_task(d, writer) for d, writer in zip(chunk, chosen, strict=True)]
+
+    try:
+        copied = next(iter(folders.values()))
+        # Closed at once when something fails: it may hold processes.
+        with closing(encode_in_order(tasks(), copied, options.workers)) as results:
+            for result in results:
+                document, writer = waiting.popleft()
+                writer.add(document, result)
+                written = writers.values()
+                encoded(sum(w.documents for w in written), sum(w.tokens for w in written))
+        for writer in writers.values():
+            writer.close()
+    finally:
+        for writer in writers.values():
+            writer.abandon()
 
 
-class _Split:
-    """One folder while its tokens are being written."""
-
-    def __init__(
-        self, name: str, folder: Path, info: TokenizerInfo, options: EncodeOptions
-    ) -> None:
-        self._name, self._folder, self._info, self._options = name, folder, info, options
-        self._writer = ShardWriter(folder, options.shard_tokens)
-        self._corpus = hashlib.sha256()
-        self._digests: list[str] = []
-        self._samples: list[Sample] = []
-
-    def add(self, document: Document, encoding: Encoding) -> None:
-        policy, eos = self._options.eos_policy, self._info.eos_id
-        if policy == "between" and self._digests:
-            self._writer.add([cast("int", eos)])
-        sample = _make_sample(document, encoding, self._writer.total, self._info.normalization)
-        self._keep(sample)
-        self._writer.add(encoding.ids)
-        if policy == "after":
-            self._writer.add([cast("int", eos)])
-        self._corpus.update(document.text.encode())
-        self._digests.append(document.sha256)
-
-    def _keep(self, sample: Sample | None) -> None:
-        """Keep the samples whose documents come first in a fixed pseudo-random order."""
-        if sample is None:
-            return
-        self._samples.append(sample)
-        if len(self._samples) > SAMPLE_COUNT:
-            self._samples.sort(key=lambda s: hashlib.sha256(s.text.encode()).digest())
-            self._samples.pop()
-
-    def close(self) -> None:
-        if not self._digests:
-            raise DataInvalid(
-                error_ids.CORPUS_DISTINCT,
-                f"the split {self._name} gets no document",
-                "give more documents, or another share",
-            )
-        shards = self._writer.close()
-        documents = "".join(f"{digest}\n" for digest in self._digests).encode()
-        (self._folder / DOCUMENTS).write_bytes(documents)
-        ordered = sorted(self._samples, key=lambda s: s.offset)
-        samples = json.dumps([asdict(s) for s in ordered], indent=1).encode() + b"\n"
-        (self._folder / SAMPLES).write_bytes(samples)
-        write_manifest(
-            self._folder,
-            Manifest(
-                tokenizer_sha256=self._info.digest,
-                corpus_sha256=self._corpus.hexdigest(),
-                documents_sha256=hashlib.sha256(documents).hexdigest(),
-                samples_sha256=hashlib.sha256(samples).hexdigest(),
-                shards=shards,
-                total_tokens=self._writer.total,
-                vocab_size=self._info.vocab_size,
-                eos_policy=self._options.eos_policy,
-                eos_token_id=self._info.eos_id,
-                eos_token_count=expected_eos(self._options.eos_policy, len(self._digests)),
-                documents=len(self._digests),
-                normalization=self._info.normalization,
-                producer="apr tokenize encode",
-                version=installed_version(),
-                seed=self._options.seed,
-                split=self._name,
-            ),
-        )
+def _task(document: Document, writer: SplitWriter) -> Task:
+    if not writer.wants_sample(document):
+        return Task(document.text, None)
+    return Task(document.text, int(document.sha256[-8:], 16) / 2**32)
 
 
-def _make_sample(
-    document: Document, encoding: Encoding, offset: int, normalization: str
-) -> Sample | None:
-    """The start of a document, cut where no character is split between tokens."""
-    offsets = encoding.offsets
-    count = min(SAMPLE_TOKENS, len(offsets))
-    while 0 < count < len(offsets) and offsets[count][0] < offsets[count - 1][1]:
-        count -= 1
-    if not count:
-        return None
-    end = len(document.text) if count == len(offsets) else offsets[count - 1][1]
-    text = document.text[:end]
-    if normalization in _NORMAL_FORMS:
-        text = unicodedata.normalize(cast("Any", normalization), text)
-    return Sample(offset, count, text)
+def _chunked(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """The documents in lists of limited size; a large one is alone or ends its list."""
+    chunk: list[Document] = []
+    size = 0
+    for document in documents:
+        chunk.append(document)
+        size += len(document.text)
+        if size >= _CHUNK_CHARACTERS or len(chunk) == _CHUNK_DOCUMENTS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _copy_tokenizer(info: TokenizerInfo, folder: Path) -> None:
     extra = ("tokenizer_config.json", "added_tokens.json")
     beside = (info.files[0].with_name(name) for name in extra)
-    for file in (*info.files, *(file for file in beside if file.is_file())):
+    for file in chain(info.files, (file for file in beside if file.is_file())):
         name = "tokenizer.json" if len(info.files) == 1 and file in info.files else file.name
         shutil.copyfile(file, folder / name)
-
-
-def _read_file(path: Path) -> Iterator[Document]:
-    if path.suffix == ".parquet":
-        raise _unreadable(
-            path,
-            "parquet is not text",
-            "convert it to .jsonl with a text field",
+    if read_tokenizer(folder).digest != info.digest:
+        raise DataInvalid(
+            error_ids.CORPUS_MANIFEST,
+            f"tokenizer {info.files[0]}: it changed while it was read",
         )
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"byte {error.start} is not UTF-8") from error
-    if path.suffix != ".jsonl":
-        yield make_document(text)
-        return
-    # Not splitlines: JSON strings may hold U+2028 and others of the ends that it knows.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield make_document(_jsonl_text(path, number, line))
-
-
-def _jsonl_text(path: Path, number: int, line: str) -> str:
-    try:
-        value = json.loads(line)
-        text = value["text"]
-        if isinstance(text, str):
-            text.encode()  # a lone surrogate is JSON, and no text
-            return text
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _unreadable(path, f'line {number} is not {{"text": "..."}}') from error
-    raise _unreadable(path, f"line {number}: text is not a string")
-
-
-def _unreadable(path: Path, what: str, remedy: str | None = None) -> DataInvalid:
-    return DataInvalid(error_ids.CORPUS_MANIFEST, f"{path}: {what}", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from pv_trainer.data.shards import Dataset
 
 
-def split_of(document_sha256: str, shares: Mapping[str, float]) -> str:
+def split_of(document_sha256: str, shares: Mapping[str, float], seed: int = 0) -> str:
     """The split that a document belongs to, by the leading 32 bits of its digest.
 
-    Equal documents always fall into the same split. The shares are in order and sum to 1.
+    Equal documents always fall into the same split. The shares are in order and sum to 1. A
+    seed other than 0 takes the digest of seed and digest instead.
     """
+    if seed:
+        document_sha256 = hashlib.sha256(f"{seed} {document_sha256}".encode()).hexdigest()
     place = int(document_sha256[:8], 16) / 2**32
     edge = 0.0
     for name, share in shares.items():
@@ -34,15 +38,23 @@ def split_of(document_sha256: str, shares: Mapping[str, float]) -> str:
 def check_disjoint(train: Dataset, val: Dataset) -> None:
     """Establish that no document of `val` is in `train`.
 
+    Only the digests of the one with fewer documents are held in memory.
+
     Raises:
         DataInvalid: they share a document; the message counts them and names one.
+        OSError: a list of digests can't be read any more.
     """
-    shared = sorted(train.document_digests & val.document_digests)
+    few, many = sorted((train, val), key=lambda dataset: dataset.manifest.documents)
+    held = {digest for block in few.document_digests() for digest in block}
+    shared = {
+        digest for block in many.document_digests() for digest in held.intersection(block)
+    }
     if shared:
+        copies = sum(digest in shared for block in val.document_digests() for digest in block)
         raise DataInvalid(
             error_ids.CORPUS_DISJOINT,
-            f"{val.path}: {len(shared)} of its {len(val.document_digests)} documents are also "
-            f"in {train.path}, for one {shared[0][:16]}",
+            f"{val.path}: {copies} of its {val.manifest.documents} documents are also "
+            f"in {train.path}, for one {min(shared).decode()[:16]}",
             "split the documents with apr tokenize encode --hold-out",
         )
 

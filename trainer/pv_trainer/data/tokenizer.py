@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
+from pv_trainer.data.plain_files import read_plain
 from pv_trainer.errors import DataInvalid
 
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 END_OF_TEXT: Final = "<|endoftext|>"
+_MAX_BYTES: Final = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def _checked_ids(file: Path, ids: dict[str, Any]) -> dict[str, int]:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_plain(file, _MAX_BYTES)
     except OSError as error:
         raise _invalid(file, f"it cannot be read: {error.strerror}") from error
 

@@ -26,6 +26,8 @@ FOOTER_SIZE: Final = 4
 MAX_METADATA: Final = 16 * 2**20
 MAX_INDEX: Final = 16 * 2**20
 """Our own bound, for about 200,000 tensors: a hostile index must not fill the memory."""
+MAX_WARNINGS: Final = 20
+"""A hostile file may repeat a key a million times."""
 MAX_NAME: Final = 256
 MAX_DIMS: Final = 8
 
@@ -282,7 +284,8 @@ def parse_metadata(data: bytes) -> tuple[dict[str, Any], list[str]]:
             if key in found:
                 if found[key] not in (None, value):
                     raise LayoutError(f"metadata key {key!r} has two values")
-                warnings.append(f"metadata key {key!r} is repeated; its last value counts")
+                if len(warnings) < MAX_WARNINGS:
+                    warnings.append(f"metadata key {key!r} is repeated; its last value counts")
             found[key] = value
         return found
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
 from pv_trainer.errors import InitInvalid
 from pv_trainer.formats import apr_layout as layout
+from pv_trainer.formats.checksum import crc32
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 CHUNK: Final = 8 * 2**20
@@ -51,35 +51,48 @@ def read_header(path: Path) -> AprFile:
 
 
 def verify(path: Path) -> AprFile:
-    """The same, after the checksum over the whole file was found right; reads every byte.
+    """The same, after every byte was read: padding is zero, the checksum over all is right.
 
     Raises:
-        InitInvalid: as `read_header`, and INIT-011 if the footer's checksum is wrong.
+        InitInvalid: as `read_header` and `stream`.
     """
     file = read_header(path)
-    descriptor = _reopen(file)
-    try:
-        crc, position = 0, 0
-        body = file.identity[2] - layout.FOOTER_SIZE
-        while position < body:
-            chunk = _pread(path, descriptor, min(CHUNK, body - position), position)
-            crc = zlib.crc32(chunk, crc)
-            position += len(chunk)
-        stored = int.from_bytes(_pread(path, descriptor, layout.FOOTER_SIZE, body), "little")
-    finally:
-        os.close(descriptor)
-    if stored != crc:
-        _corrupt(path, f"the footer says checksum {stored:#010x}, the bytes give {crc:#010x}")
+    verify_data(file)
     return file
 
 
-def check_unchanged(file: AprFile) -> None:
-    """Establish that the file is still the one whose header was read.
+def verify_data(file: AprFile) -> None:
+    """Establish that the bytes of a file whose header was read are those that were written.
 
     Raises:
-        InitInvalid: INIT-011 it is another one, or was written to.
+        InitInvalid: as `stream`.
     """
-    os.close(_reopen(file))
+    for _ in stream(file):
+        pass
+
+
+def stream(file: AprFile) -> Iterator[tuple[str, int, memoryview]]:
+    """Yield all tensor bytes once, in the order of the file, and check them at the end.
+
+    What was yielded is known to be what was written only when the iteration ends without an
+    error: use nothing of it before.
+
+    Yields:
+        A tensor's name, the position of a portion in the tensor's bytes, and the portion: at
+        most `CHUNK` bytes, on a value's boundary, overwritten by the next one. A tensor of no
+        bytes is not yielded.
+
+    Raises:
+        InitInvalid: INIT-011 the footer's checksum is wrong, padding is not zero, or the file
+            changed since `read_header` or cannot be read.
+    """
+    descriptor = _reopen(file)
+    try:
+        yield from _stream(file, descriptor)
+    except OSError as error:
+        raise _unreadable(file.path, error) from error
+    finally:
+        os.close(descriptor)
 
 
 def read_into(file: AprFile, name: str, buffer: memoryview) -> None:
@@ -99,16 +112,48 @@ def read_into(file: AprFile, name: str, buffer: memoryview) -> None:
     at = file.header.data_offset + entry.offset
     descriptor = _reopen(file)
     try:
-        filled = 0
-        while filled < entry.size:
-            count = os.preadv(descriptor, [buffer[filled : filled + CHUNK]], at + filled)
-            if not count:
-                _corrupt(file.path, f"the file ends inside {name}")
-            filled += count
+        for start in range(0, entry.size, CHUNK):
+            _fill(file.path, descriptor, buffer[start : start + CHUNK], at + start)
     except OSError as error:
         raise _unreadable(file.path, error) from error
     finally:
         os.close(descriptor)
+
+
+def _stream(file: AprFile, descriptor: int) -> Iterator[tuple[str, int, memoryview]]:
+    start = file.header.data_offset
+    crc = crc32(_pread(file.path, descriptor, start, 0))
+    entries = sorted(file.entries.values(), key=lambda entry: (entry.offset, entry.size))
+    largest = max((entry.size for entry in entries), default=0)
+    buffer = memoryview(bytearray(min(CHUNK, largest)))
+    not_zero = []
+    for entry in entries:
+        at = start + entry.offset
+        # A portion ends where a value does.
+        step = CHUNK - CHUNK % layout.DTYPE_BY_NAME[entry.dtype].block_bytes
+        for position in range(0, entry.size, step):
+            portion = buffer[: min(step, entry.size - position)]
+            _fill(file.path, descriptor, portion, at + position)
+            crc = crc32(portion, crc)
+            yield entry.name, position, portion
+        padding = layout.pad(entry.size) - entry.size
+        zeros = _pread(file.path, descriptor, padding, at + entry.size)
+        not_zero += [entry.name] if any(zeros) else []
+        crc = crc32(zeros, crc)
+    _check_footer(file, descriptor, crc)
+    if not_zero:
+        _corrupt(file.path, f"the padding after {not_zero[0]} is not zero")
+
+
+def _check_footer(file: AprFile, descriptor: int, crc: int) -> None:
+    size = layout.FOOTER_SIZE
+    stored = int.from_bytes(
+        _pread(file.path, descriptor, size, file.identity[2] - size), "little"
+    )
+    if stored != crc:
+        _corrupt(
+            file.path, f"the footer says checksum {stored:#010x}, the bytes give {crc:#010x}"
+        )
 
 
 def _read_header(path: Path, descriptor: int) -> AprFile:
@@ -203,19 +248,21 @@ def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def _pread(path: Path, descriptor: int, length: int, offset: int) -> bytes:
-    """Exactly `length` bytes: one read may return fewer than were asked for."""
-    parts = []
-    try:
-        while length:
-            part = os.pread(descriptor, min(length, CHUNK), offset)
-            if not part:
-                _corrupt(path, f"the file ends at byte {offset}, {length} bytes early")
-            parts.append(part)
-            length -= len(part)
-            offset += len(part)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    """Exactly `length` bytes."""
+    data = bytearray(length)
+    _fill(path, descriptor, memoryview(data), offset)
+    return bytes(data)
+
+
+def _fill(path: Path, descriptor: int, buffer: memoryview, offset: int) -> None:
+    """Fill all of `buffer`: one read may return fewer bytes than were asked for."""
+    filled = 0
+    while filled < len(buffer):
+        count = os.preadv(descriptor, [buffer[filled:]], offset + filled)
+        if not count:
+            early = len(buffer) - filled
+            _corrupt(path, f"the file ends at byte {offset + filled}, {early} bytes early")
+        filled += count
 
 
 def _unreadable(path: Path, error: OSError) -> InitInvalid:

@@ -5,7 +5,7 @@ Opening reads headers and metadata only and imports no torch. Nothing is ever un
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pv_trainer import error_ids
@@ -20,10 +20,10 @@ from pv_trainer.formats.checkpoint_view import (
 )
 
 
-__all__ = ["Checkpoint", "TensorInfo", "open_checkpoint"]
+__all__ = ["Checkpoint", "TensorInfo", "open_checkpoint", "torch_dtype"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
     import torch
@@ -73,24 +73,39 @@ def _open_apr(path: Path) -> Checkpoint:
         files=(path,),
         warnings=file.warnings,
         read_tensor=lambda name: _read_apr_tensor(file, name),
-        verify_bytes=partial(_verify_apr, file, cache(partial(apr_reader.verify, path))),
+        stream_tensors=lambda: _stream_apr(file),
+        verify_bytes=partial(apr_reader.verify_data, file),
     )
 
 
 def _read_apr_tensor(file: AprFile, name: str) -> torch.Tensor:
     import torch  # noqa: PLC0415  # headers are checked without it
 
-    dtypes = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
     entry = file.entries[name]
-    tensor = torch.empty(entry.shape, dtype=dtypes[entry.dtype])
+    tensor = torch.empty(entry.shape, dtype=torch_dtype(entry.dtype))
     apr_reader.read_into(file, name, tensor.view(-1).view(torch.uint8).numpy().data)
     return tensor
 
 
-def _verify_apr(file: AprFile, verify_once: Callable[[], AprFile]) -> None:
-    """Sum up the bytes the first time; later on it is enough that the file is the same."""
-    apr_reader.check_unchanged(file)
-    if verify_once().identity != file.identity:
-        raise InitInvalid(
-            error_ids.INIT_READ, f"{file.path}: the file changed while it was being read"
-        )
+def _stream_apr(file: AprFile) -> Iterator[tuple[str, int, torch.Tensor]]:
+    import torch  # noqa: PLC0415
+
+    for name, position, portion in apr_reader.stream(file):
+        dtype = torch_dtype(file.entries[name].dtype)
+        yield name, position // dtype.itemsize, torch.frombuffer(portion, dtype=dtype)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """What holds the values of a dtype, by its .apr name; uint8 for quantized ones."""
+    import torch  # noqa: PLC0415
+
+    dtypes = {
+        "F64": torch.float64,
+        "F32": torch.float32,
+        "F16": torch.float16,
+        "BF16": torch.bfloat16,
+        "I64": torch.int64,
+        "I32": torch.int32,
+        "I8": torch.int8,
+    }
+    return dtypes.get(name, torch.uint8)

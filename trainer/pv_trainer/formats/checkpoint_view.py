@@ -11,7 +11,7 @@ from pv_trainer.formats import apr_layout
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import torch
@@ -55,6 +55,7 @@ class Checkpoint:
     """Every file that the weights are read from."""
     warnings: tuple[str, ...]
     read_tensor: Callable[[str], torch.Tensor]
+    stream_tensors: Callable[[], Iterator[tuple[str, int, torch.Tensor]]]
     verify_bytes: Callable[[], None]
 
     def read(self, name: str) -> torch.Tensor:
@@ -68,10 +69,25 @@ class Checkpoint:
         refuse_dtype(self.path, name, info)
         return self.read_tensor(name)
 
+    def stream(self) -> Iterator[tuple[str, int, torch.Tensor]]:
+        """Yield every tensor in portions, each byte of the files read once.
+
+        An .apr file has a checksum over all of itself, which is compared when the iteration
+        ends: use nothing of what was yielded before. The other two kinds have none.
+
+        Yields:
+            A name, the position of the first value, and the values: flat, on the CPU, in the
+            dtype of the file, overwritten by the next portion. Quantized blocks are uint8.
+
+        Raises:
+            InitInvalid: INIT-011 the bytes are not those that were written, or cannot be read.
+        """
+        return self.stream_tensors()
+
     def verify(self) -> None:
         """Establish that the bytes are those that were written, where the format can tell.
 
-        An .apr file has a checksum over all of itself; the other two kinds have none.
+        Imports no torch; what `stream` reads later is verified again, as it is read.
 
         Raises:
             InitInvalid: INIT-011 the checksum is wrong, or the file cannot be read.

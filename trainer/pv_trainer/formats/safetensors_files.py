@@ -23,7 +23,7 @@ from pv_trainer.formats.checkpoint_view import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import torch
 
@@ -31,6 +31,8 @@ SINGLE: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 CONFIG: Final = "config.json"
 MAX_JSON: Final = 16 * 2**20
+PORTION: Final = 2**21
+"""Values per portion of a stream."""
 
 
 def open_file(path: Path) -> Checkpoint:
@@ -77,19 +79,31 @@ def _checkpoint(
     headers: Mapping[Path, Mapping[str, TensorInfo]],
 ) -> Checkpoint:
     metadata, place, warnings = described
+    for file, tensors in headers.items():
+        for name in tensors:
+            if not name.isprintable():
+                raise InitInvalid(
+                    error_ids.INIT_FORMAT, f"{file}: {name!r} holds control characters"
+                )
     homes = {name: file for file, tensors in headers.items() for name in tensors}
 
     @cache
     def opened(file: Path) -> Any:
         return safetensors.safe_open(file, framework="pt")
 
-    def read_tensor(name: str) -> torch.Tensor:
+    def mapped(name: str) -> torch.Tensor:
+        """The tensor on the mapped file itself, which others can change or cut."""
         try:
-            # The library hands out the mapped file itself, which others can change or cut.
-            tensor: torch.Tensor = opened(homes[name]).get_tensor(name).clone()
+            tensor: torch.Tensor = opened(homes[name]).get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise _unreadable(homes[name], error) from error
         return tensor
+
+    def stream() -> Iterator[tuple[str, int, torch.Tensor]]:
+        for name in homes:
+            values = mapped(name).view(-1)
+            for start in range(0, len(values), PORTION):
+                yield name, start, values[start : start + PORTION]
 
     return Checkpoint(
         kind="huggingface" if path.is_dir() else "safetensors",
@@ -99,7 +113,8 @@ def _checkpoint(
         tensors={name: info for tensors in headers.values() for name, info in tensors.items()},
         files=tuple(headers),
         warnings=tuple(warnings),
-        read_tensor=read_tensor,
+        read_tensor=lambda name: mapped(name).clone(),
+        stream_tensors=stream,
         verify_bytes=lambda: None,
     )
 

@@ -75,46 +75,63 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         total = torch.zeros((), dtype=torch.float64, device=x_ND.device)
         matrix_VD = weight_VD.to(x_ND.dtype)
-        grad_x = torch.zeros_like(x_ND) if with_gradient else None
+        grad_x = torch.empty_like(x_ND) if with_gradient else None
         grad_weight = torch.zeros_like(weight_VD) if with_gradient else None
         for start in range(0, len(x_ND), chunk):
             part = slice(start, start + chunk)
             logits_NV = (x_ND[part] @ matrix_VD.T).float()
-            log_probs_NV = logits_NV.log_softmax(dim=1)
-            del logits_NV
-            total += _summed_nll(log_probs_NV, targets_N[part])
+            total += _summed_nll_(logits_NV, targets_N[part])
             if grad_x is not None and grad_weight is not None:
-                grad_NV = _logit_gradient_(log_probs_NV, targets_N[part]).to(x_ND.dtype)
+                grad_NV = _logit_gradient_(logits_NV, targets_N[part]).to(x_ND.dtype)
+                del logits_NV
                 grad_x[part] = grad_NV @ matrix_VD
-                grad_weight += grad_NV.T @ x_ND[part]
+                _add_product_(grad_weight, grad_NV, x_ND[part])
+                del grad_NV  # before the next chunk's logits are made
         if grad_x is not None and grad_weight is not None:
             ctx.save_for_backward(grad_x, grad_weight)
+            ctx.spent = False  # type: ignore[attr-defined]
         return total
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        grad_x, grad_weight = ctx.saved_tensors
+        # Scaled in place: the matrix's gradient is half a gigabyte at 151,936 words.
+        assert not ctx.spent, "the gradient of this loss can be taken once"
+        ctx.spent = True
         (scale,) = grad_outputs
-        return (
-            grad_x * scale.to(grad_x.dtype),
-            grad_weight * scale.to(grad_weight.dtype),
-            None,
-            None,
-            None,
-        )
+        # As a scalar of float64 it is not rounded to bfloat16 before it multiplies.
+        grad_x, grad_weight = (gradient.mul_(scale) for gradient in ctx.saved_tensors)
+        return grad_x, grad_weight, None, None, None
 
 
-def _summed_nll(log_probs_NV: Tensor, targets_N: Tensor) -> Tensor:
-    """The summed negative log-likelihood of the targets, in float64."""
-    picked_N = log_probs_NV[_rows(targets_N), _columns(targets_N)]
-    return -torch.where(targets_N != IGNORE_INDEX, picked_N, 0.0).sum(dtype=torch.float64)
+def _summed_nll_(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
+    """The summed negative log-likelihood of the targets, in float64.
+
+    Overwrites its input with the probabilities, and with zeros where the target is ignored: of
+    the logits of a chunk there is one copy.
+    """
+    logits_NV.sub_(logits_NV.amax(dim=1, keepdim=True))
+    picked_N = logits_NV[_rows(targets_N), _columns(targets_N)]
+    sums_N = logits_NV.exp_().sum(dim=1)
+    wanted_N = targets_N != IGNORE_INDEX
+    # A row that is not asked for becomes zero here, which spares a pass over all of them.
+    logits_NV.mul_((wanted_N / sums_N).unsqueeze(1))
+    nll_N = sums_N.log() - picked_N
+    return torch.where(wanted_N, nll_N, 0.0).sum(dtype=torch.float64)
 
 
-def _logit_gradient_(log_probs_NV: Tensor, targets_N: Tensor) -> Tensor:
-    """Softmax minus one-hot, zero where the target is ignored; overwrites its input."""
-    grad_NV = log_probs_NV.exp_()
-    grad_NV[_rows(targets_N), _columns(targets_N)] -= 1.0
-    return grad_NV.masked_fill_((targets_N == IGNORE_INDEX).unsqueeze(1), 0.0)
+def _logit_gradient_(probabilities_NV: Tensor, targets_N: Tensor) -> Tensor:
+    """Softmax minus one-hot; rows without a target are zero and stay so; in place."""
+    wanted_N = (targets_N != IGNORE_INDEX).to(probabilities_NV.dtype)
+    probabilities_NV[_rows(targets_N), _columns(targets_N)] -= wanted_N
+    return probabilities_NV
+
+
+def _add_product_(sum_VD: Tensor, grad_NV: Tensor, x_ND: Tensor) -> None:
+    """Add `G^T x`, in float32; without a second matrix where the product is float32 too."""
+    if grad_NV.dtype == sum_VD.dtype:
+        sum_VD.addmm_(grad_NV.T, x_ND)
+    else:
+        sum_VD += grad_NV.T @ x_ND
 
 
 def _rows(targets_N: Tensor) -> Tensor:

@@ -7,16 +7,18 @@ together bit for bit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.optim.adamw import adamw
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
+
+STATE_KEYS: Final = ("step", "exp_avg", "exp_avg_sq")
 
 
 class AdamW:
@@ -72,6 +74,11 @@ class AdamW:
                 eps=self._eps,
                 maximize=False,
             )
+
+    def restore(self, parameter: Tensor, state: Mapping[str, Tensor]) -> None:
+        """Go on with these moments and this counter, of `STATE_KEYS`, for a parameter."""
+        for key, place in self._state_of(parameter).items():
+            place.copy_(state[key])
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         if parameter not in self.state:

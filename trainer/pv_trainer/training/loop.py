@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import deque
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -19,25 +18,41 @@ from pv_trainer.data.splits import unigram_cross_entropy
 from pv_trainer.errors import (
     AprError,
     CheckpointFailed,
-    DeviceUnavailable,
     Divergence,
     Interrupted,
     NumericalInstability,
 )
 from pv_trainer.exit_status import ExitStatus
-from pv_trainer.training.epochs import EpochRecord, write_epoch
+from pv_trainer.training.checkpoint_folder import epoch_metadata, remove_superseded
+from pv_trainer.training.epochs import EpochRecord, write_epoch, write_stop
 from pv_trainer.training.evaluation import Validation, evaluate, window_losses
 from pv_trainer.training.metrics import MetricsLog, StepMetrics
-from pv_trainer.training.optimizer import make_optimizer, state_digest
+from pv_trainer.training.optimizer import make_optimizer
+from pv_trainer.training.run_folder import (
+    CHECKPOINTS,
+    METRICS_FILE,
+    cut_back,
+    make_run_folder,
+    sole_writer,
+)
 from pv_trainer.training.run_record import (
     describe_crash,
     describe_failure,
     describe_plan,
+    describe_resumed,
     describe_start,
     write_record,
 )
+from pv_trainer.training.run_state import RunState
 from pv_trainer.training.schedule import learning_rate
 from pv_trainer.training.stopping import divergence, early_stop
+from pv_trainer.training.torch_modes import (
+    compile_trunk,
+    deterministic,
+    eager,
+    enough_memory,
+    seeded,
+)
 from pv_trainer.training.update import check_finite, train_step
 
 
@@ -46,15 +61,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pv_trainer.model.decoder import Decoder
-    from pv_trainer.training.adamw import AdamW
+    from pv_trainer.training.position import Position
     from pv_trainer.training.preflight import TrainingPlan
+    from pv_trainer.training.resuming import ResumePoint
 
     Report = Callable[[StepMetrics | EpochRecord], None]
 
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LOG: Final = logging.getLogger("pv_trainer")
-LOSS_WINDOW: Final = 100
-"""An epoch's train_loss is the mean of the last steps, this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,48 +85,66 @@ def run_training(
     *,
     clock: Callable[[], float] = time.perf_counter,
     report: Report = lambda _: None,
+    stop_asked: Callable[[], bool] = lambda: False,
+    point: ResumePoint | None = None,
 ) -> RunResult:
-    """Train as planned into `run_dir`, which must not exist: metrics.jsonl, ckpt/, run.json.
+    """Train as planned into `run_dir`: metrics.jsonl, ckpt/, run.json.
 
-    The folder appears after the model is built, so that a refused checkpoint leaves nothing.
+    Without a `point` the folder must not exist. It appears after the model is built, so that a
+    refused checkpoint leaves nothing. With one, the run goes on from there, and on the CPU it
+    ends with the bits of a run that was never stopped.
+
+    Args:
+        plan: what preflight allowed; with a point, for the options of `continued_options`.
+        run_dir: the run's folder.
+        clock: seconds that never go back.
+        report: told of each update and each epoch.
+        stop_asked: asked before each update; True leaves a checkpoint and ends the run.
+        point: where a stopped run goes on.
 
     Raises:
-        InitInvalid: the init weights can't be read or are not finite.
+        InitInvalid: the init weights can't be read or are not finite; RESUME-002 the files of
+            the point don't fit together.
+        UsageError: another process writes the run.
         DeviceUnavailable: the device's memory does not hold the run.
         Divergence, NumericalInstability, StreamExhausted, CheckpointFailed, Interrupted: the
             run was stopped; run.json says so.
     """
-    with _deterministic(plan.device), _enough_memory(plan.device):
+    with deterministic(plan.device), seeded(plan.options.seed), enough_memory(plan.device):
         model, population = prepare_model(plan)
-        record = describe_plan(plan, population)
-        started = clock()
-        _make_folders(run_dir)
-        try:
-            write_record(run_dir, record)
-            with (run_dir / "metrics.jsonl").open("x", encoding="utf-8") as file:
-                log = MetricsLog(file, torch.device(plan.device))
-                run = _Run(plan, model, run_dir, record, log, clock, report)
-                with _enough_memory(plan.device):
-                    status = run.to_the_end()
-        except KeyboardInterrupt as error:
-            stopped = Interrupted(error_ids.INTERRUPTED, f"{run_dir}: a signal ended the run")
-            record |= describe_failure(stopped)
-            raise stopped from error
-        except OSError as error:
-            failed = CheckpointFailed(error_ids.CHECKPOINT, f"{run_dir}: {error}")
-            record |= describe_failure(failed)
-            raise failed from error
-        except AprError as error:
-            record |= describe_failure(error)
-            raise
-        except BaseException as error:
-            record |= describe_crash(error)
-            raise
-        else:
-            record |= {"status": status.value, "exit_code": status.code}
-        finally:
-            record["wall_seconds"] = clock() - started
-            write_record(run_dir, record)
+        state = RunState(model, make_optimizer(model))
+        record: dict[str, Any] = {}
+        if point is None:
+            record |= describe_plan(plan, population)
+            make_run_folder(run_dir, lambda folder: write_record(folder, record))
+        with sole_writer(run_dir):
+            if point is None:
+                state.inherited = inherited_metadata(plan.checkpoint)
+            else:
+                record |= _go_on(plan, state, point)
+            newest = None if point is None else point.checkpoint
+            started = clock() - (0.0 if newest is None else newest.run_seconds)
+            with _recorded(run_dir, record):
+                try:
+                    write_record(run_dir, record)
+                    with (run_dir / METRICS_FILE).open("a", encoding="utf-8") as file:
+                        run = _Run(
+                            plan=plan,
+                            state=state,
+                            run_dir=run_dir,
+                            record=record,
+                            log=MetricsLog(file, torch.device(plan.device)),
+                            clock=clock,
+                            started=started,
+                            epoch_seconds=0.0 if newest is None else newest.epoch_seconds,
+                            report=report,
+                            stop_asked=stop_asked,
+                        )
+                        with enough_memory(plan.device):
+                            status = run.to_the_end()
+                    record |= {"status": status.value, "exit_code": status.code}
+                finally:
+                    record["wall_seconds"] = clock() - started
     return RunResult(status, record)
 
 
@@ -125,31 +157,100 @@ def prepare_model(plan: TrainingPlan) -> tuple[Decoder, PopulationReport | None]
     return fresh_model(plan.config, generator, device=plan.device, dtype=dtype), None
 
 
+def _go_on(plan: TrainingPlan, state: RunState, point: ResumePoint) -> dict[str, Any]:
+    """Bring state and folder to where the point is; the record that goes on."""
+    newest = point.checkpoint
+    if newest is None:
+        state.inherited = inherited_metadata(plan.checkpoint)
+        LOG.info("%s: no checkpoint was complete, so the run begins again", point.run_dir)
+    else:
+        state.restore(newest.state, newest.step)
+        LOG.info("%s: going on after update %d", point.run_dir, newest.step)
+    name = None if newest is None else newest.name
+    record = describe_resumed(plan, point.record, name, state.position.step)
+    if differs := record["resumes"][-1]["differs"]:
+        LOG.warning(
+            "%s: %s differ from when the run began, so its numbers may differ from those of "
+            "a run that was never stopped",
+            point.run_dir,
+            ", ".join(f"{name} ({was} -> {now})" for name, (was, now) in differs.items()),
+        )
+    if state.position.epoch:
+        folder = point.run_dir / CHECKPOINTS
+        record["final"] = epoch_metadata(folder, state.position.epoch - 1)
+    try:
+        cut_back(point.run_dir, newest)
+    except OSError as error:
+        raise CheckpointFailed(error_ids.CHECKPOINT, f"{point.run_dir}: {error}") from error
+    return record
+
+
+@contextmanager
+def _recorded(run_dir: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Let run.json say how the block ended, whichever way it does."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        stopped = Interrupted(
+            error_ids.INTERRUPTED,
+            f"{run_dir}: a signal ended the run at once",
+            f"apr pretrain --resume {run_dir} goes on from its last checkpoint",
+        )
+        record |= describe_failure(stopped)
+        raise stopped from error
+    except OSError as error:
+        failed = CheckpointFailed(error_ids.CHECKPOINT, f"{run_dir}: {error}")
+        record |= describe_failure(failed)
+        raise failed from error
+    except AprError as error:
+        record |= describe_failure(error)
+        raise
+    except BaseException as error:
+        record |= describe_crash(error)
+        raise
+    finally:
+        write_record(run_dir, record)
+
+
 @dataclass(slots=True)
 class _Run:
     """A run in progress."""
 
     plan: TrainingPlan
-    model: Decoder
+    state: RunState
     run_dir: Path
     record: dict[str, Any]
     log: MetricsLog
     clock: Callable[[], float]
+    started: float
+    """What the clock would have said at the begin, had the run not been stopped since."""
+    epoch_seconds: float
+    """What the next epoch took before the run was stopped in it."""
     report: Report
-    step: int = 0
-    epochs: list[EpochRecord] = field(default_factory=list)
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=LOSS_WINDOW))
+    stop_asked: Callable[[], bool]
+
+    @property
+    def position(self) -> Position:
+        return self.state.position
+
+    @property
+    def step(self) -> int:
+        return self.state.position.step
 
     def to_the_end(self) -> ExitStatus:
         if self.plan.options.compile:
-            _compile(self.model)
-        optimizer = make_optimizer(self.model)
-        self.record["fresh"] = describe_start(self.plan, optimizer, self.step)
+            compile_trunk(self.state.model)
         try:
-            self._record_step_0()
-            status = None
+            if self.step == 0:
+                self.record["fresh"] = describe_start(
+                    self.plan, self.state.optimizer, self.step
+                )
+                self._record_step_0()
+            # Killed between the last epoch and the record's end, it has nothing left to train.
+            ended = self.position.epoch and self.step == self._end_of(self.position.epoch - 1)
+            status = self._status() if ended else None
             while status is None:
-                status = self._epoch(optimizer)
+                status = self._epoch()
         except NumericalInstability as error:
             raise self._located(error) from error
         finally:
@@ -160,7 +261,7 @@ class _Run:
         """Measure the model that the run starts from, before anything can change it."""
         validation = self._validate()
         first = self.plan.train.batch_at(0)
-        losses = window_losses(self.model, first.ids_BT, first.targets_BT)
+        losses = window_losses(self.state.model, first.ids_BT, first.targets_BT)
         check_finite("train_loss", math.fsum(losses))
         self.record["step0"] = {
             "val_loss": validation.loss,
@@ -174,37 +275,82 @@ class _Run:
         self._account()
         write_record(self.run_dir, self.record)
 
-    def _epoch(self, optimizer: AdamW) -> ExitStatus | None:
-        """Train an epoch, or what the budget leaves of one; why the run ends, or None."""
+    def _end_of(self, epoch: int) -> int:
+        """The number of updates after which an epoch ends."""
         options = self.plan.options
-        started, largest = self.clock(), 0.0
-        for _ in range(min(options.steps_per_epoch, options.num_steps - self.step)):
-            largest = max(largest, self._update(optimizer))
+        return min((epoch + 1) * options.steps_per_epoch, options.num_steps)
+
+    def _epoch(self) -> ExitStatus | None:
+        """Train what is left of an epoch; why the run ends, or None."""
+        position, began = self.position, self.clock() - self.epoch_seconds
+        self.epoch_seconds = 0.0
+        while self.step < self._end_of(position.epoch):
+            if self.stop_asked():
+                self._stop(self.clock() - began)
+            position.grad_norm_max = max(position.grad_norm_max, self._update())
         validation = self._validate()
-        facts = {
-            "epoch": len(self.epochs),
-            "step": self.step,
-            "train_loss": math.fsum(self.recent) / len(self.recent) if self.recent else None,
-            "optimizer_state_sha": state_digest(optimizer),
-            "wall_seconds": self.clock() - started,
-            "tokens_seen": self.plan.train.account(self.step).seen,
-            "grad_norm_max": largest if self.step else None,
-        }
         self._stop_divergence(validation)
+        facts = {
+            "epoch": position.epoch,
+            "step": self.step,
+            "train_loss": position.train_loss,
+            "wall_seconds": self.clock() - began,
+            "run_seconds": self.clock() - self.started,
+            "tokens_seen": self.plan.train.account(self.step).seen,
+            "grad_norm_max": position.grad_norm_max if self.step else None,
+        }
+        position.val_losses.append(validation.loss)
+        position.val_errors.append(validation.standard_error)
+        position.grad_norm_max = 0.0
+        self._save_epoch(validation, facts)
+        return self._status()
+
+    def _save_epoch(self, validation: Validation, facts: dict[str, Any]) -> None:
+        folder = self.run_dir / CHECKPOINTS
+        self.log.sync()
         epoch = write_epoch(
-            self.run_dir / "ckpt",
-            self.model,
+            folder,
+            self.state.model,
             self.plan.val,
             validation,
             facts,
-            inherited_metadata(self.plan.checkpoint),
+            self.state.capture(),
         )
-        self.epochs.append(epoch)
         self.record["final"] = asdict(epoch)
+        self._account()
+        write_record(self.run_dir, self.record)
+        remove_superseded(folder, self.plan.options.keep, self.position.val_losses)
         self.report(epoch)
-        return self._status_after(validation)
 
-    def _update(self, optimizer: AdamW) -> float:
+    def _stop(self, epoch_seconds: float) -> None:
+        """Leave a checkpoint at this update, and end the run.
+
+        Raises:
+            Interrupted: always, unless the checkpoint fails.
+        """
+        position = self.position
+        ended = position.epoch and self.step == self._end_of(position.epoch - 1)
+        if self.step and not ended:
+            self.log.sync()
+            seen = self.plan.train.account(self.step).seen
+            write_stop(
+                self.run_dir / CHECKPOINTS,
+                self.state.model,
+                {
+                    "step": self.step,
+                    "wall_seconds": epoch_seconds,
+                    "run_seconds": self.clock() - self.started,
+                    "tokens_seen": seen,
+                },
+                self.state.capture(),
+            )
+        raise Interrupted(
+            error_ids.INTERRUPTED,
+            f"{self.run_dir}: a signal ended the run after {self.step} updates",
+            f"apr pretrain --resume {self.run_dir} goes on from there",
+        )
+
+    def _update(self) -> float:
         """Do the next update and log it; its gradient norm."""
         started = self.clock()
         if self.step == self.plan.train.steps_per_pass and self.plan.train.cycle:
@@ -217,10 +363,15 @@ class _Run:
             warmup_steps=self.plan.regime.warmup_steps,
             num_steps=self.plan.horizon,
         )
-        accum = self.plan.options.grad_accum
-        loss, norm = train_step(self.model, optimizer, batch, rate=rate, grad_accum=accum)
-        self.step += 1
-        self.recent.append(loss)
+        loss, norm = train_step(
+            self.state.model,
+            self.state.optimizer,
+            batch,
+            rate=rate,
+            grad_accum=self.plan.options.grad_accum,
+        )
+        self.position.step += 1
+        self.position.recent.append(loss)
         metrics = StepMetrics(
             step=self.step,
             train_loss=loss,
@@ -235,15 +386,16 @@ class _Run:
         return norm
 
     def _validate(self) -> Validation:
-        with _eager(self.plan.options.compile):
-            validation = evaluate(self.model, self.plan.val)
+        with eager(self.plan.options.compile):
+            validation = evaluate(self.state.model, self.plan.val)
         check_finite("val_loss", validation.loss)
         return validation
 
     def _stop_divergence(self, validation: Validation) -> None:
-        losses = [*(epoch.val_loss for epoch in self.epochs), validation.loss]
         reason = divergence(
-            losses, mode=self.plan.regime.mode, vocab_size=self.plan.config.vocab_size
+            [*self.position.val_losses, validation.loss],
+            mode=self.plan.regime.mode,
+            vocab_size=self.plan.config.vocab_size,
         )
         if reason is not None:
             what = f"{self.run_dir}: {reason}"
@@ -253,82 +405,21 @@ class _Run:
         what = f"{self.run_dir}: after {self.step} updates, {error.what}"
         return NumericalInstability(error.id, what, error.remedy)
 
-    def _status_after(self, validation: Validation) -> ExitStatus | None:
-        target = self.plan.regime.target_val_loss
-        if validation.loss <= target:
-            self.record["reason"] = f"target met: {validation.loss:.4f} <= {target}"
+    def _status(self) -> ExitStatus | None:
+        """Why the run ends after its last epoch, or None."""
+        target, val_loss = self.plan.regime.target_val_loss, self.position.val_losses[-1]
+        if val_loss <= target:
+            self.record["reason"] = f"target met: {val_loss:.4f} <= {target}"
             return ExitStatus.TARGET_MET
-        reason = early_stop(
-            [epoch.val_loss for epoch in self.epochs],
-            [epoch.val_loss_standard_error for epoch in self.epochs],
-        )
+        reason = early_stop(self.position.val_losses, self.position.val_errors)
         if reason is not None:
             self.record["reason"] = f"{reason}; target not met"
             return ExitStatus.EARLY_STOP
         if self.step >= self.plan.options.num_steps:
-            self.record["reason"] = f"target not met: {validation.loss:.4f} > {target}"
+            self.record["reason"] = f"target not met: {val_loss:.4f} > {target}"
             return ExitStatus.BUDGET_END
         return None
 
     def _account(self) -> None:
         self.record["tokens"] = asdict(self.plan.train.account(self.step))
         self.record["steps"] = self.step
-
-
-def _make_folders(run_dir: Path) -> None:
-    try:
-        run_dir.parent.mkdir(parents=True, exist_ok=True)
-        run_dir.mkdir()
-        (run_dir / "ckpt").mkdir()
-    except OSError as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT,
-            f"{run_dir}: cannot be made: {error.strerror}",
-            "name a new folder, in a place that can be written to, with --run-dir",
-        ) from error
-
-
-@contextmanager
-def _enough_memory(device: str) -> Iterator[None]:
-    """Tell a full device from a defect."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceUnavailable(
-            error_ids.DEVICE_UNAVAILABLE,
-            f"{device}: its memory does not hold the run: {str(error).partition('.')[0]}",
-            "lower --batch-size or --seq-length, or raise --grad-accum",
-        ) from error
-
-
-def _compile(model: Decoder) -> None:
-    """Compile the trunk in place; its kernels repeat bit for bit on the CPU then too."""
-    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
-    model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-
-
-@contextmanager
-def _eager(compiled: bool) -> Iterator[None]:
-    """Validate with the kernels that also evaluate a checkpoint that was read back."""
-    if not compiled:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
-
-
-@contextmanager
-def _deterministic(device: str) -> Iterator[None]:
-    """Only repeatable kernels on the CPU, where they cost nothing; the old mode afterwards."""
-    before = torch.get_deterministic_debug_mode()
-    memory: Any = torch.utils.deterministic
-    filled = memory.fill_uninitialized_memory
-    # The debug mode is the same switch as use_deterministic_algorithms without what that
-    # imports: 1.5 s of torch._inductor.
-    torch.set_deterministic_debug_mode("error" if device == "cpu" else before)
-    memory.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(before)
-        memory.fill_uninitialized_memory = filled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +52,10 @@ class MetricsLog:
         line = asdict(metrics) | device_utilisation(self._device)
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
+
+    def sync(self) -> None:
+        """Let the lines so far survive a loss of power, as the checkpoint beside them does."""
+        os.fsync(self._file.fileno())
 
 
 def device_utilisation(device: torch.device) -> dict[str, Any]:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from pv_trainer.training.adamw import AdamW
+from pv_trainer.training.adamw import STATE_KEYS, AdamW
+from pv_trainer.training.state_file import raw_bytes
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 BETAS: Final = (0.9, 0.999)
 EPS: Final = 1e-8
 WEIGHT_DECAY: Final = 0.01
 CLIP_NORM: Final = 1.0
+PREFIX: Final = "optimizer."
 
 
 def make_optimizer(model: nn.Module) -> AdamW:
@@ -43,14 +47,62 @@ def clip_gradients(model: nn.Module) -> float:
     return float(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
 
 
-def state_digest(optimizer: AdamW) -> str:
-    """sha256 over every moment and step counter, in the order of the parameters."""
-    digest = hashlib.sha256()
-    for tensor in _state_tensors(optimizer):
-        digest.update(
-            tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+def named_state(model: nn.Module, optimizer: AdamW) -> dict[str, torch.Tensor]:
+    """The moments and step counters as `optimizer.<moment>.<parameter>`, not copied.
+
+    Empty before the first update.
+    """
+    return {
+        f"{PREFIX}{key}.{name}": values
+        for name, parameter in model.named_parameters()
+        for key, values in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def restore_state(
+    model: nn.Module, optimizer: AdamW, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Give a fresh optimizer the moments of `tensors`: those of every parameter, or none.
+
+    Raises:
+        ValueError: a tensor is missing, left over, or of another shape; nothing is restored.
+    """
+    if not tensors:
+        return
+    shapes = {
+        f"{PREFIX}{key}.{name}": (torch.Size() if key == "step" else parameter.shape)
+        for name, parameter in model.named_parameters()
+        for key in STATE_KEYS
+    }
+    found = {name: values.shape for name, values in tensors.items()}
+    wrong = sorted(n for n in shapes.keys() | found.keys() if shapes.get(n) != found.get(n))
+    if wrong:
+        place = wrong[0]
+        raise ValueError(
+            f"{len(wrong)} tensors do not fit the model, first {place}: wanted "
+            f"{_shape_text(shapes.get(place))}, found {_shape_text(found.get(place))}"
         )
+    for name, parameter in model.named_parameters():
+        optimizer.restore(
+            parameter, {key: tensors[f"{PREFIX}{key}.{name}"] for key in STATE_KEYS}
+        )
+
+
+def state_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """sha256 over tensors by name: sorted names, each followed by a zero byte and its bytes.
+
+    Names are UTF-8, values little-endian and row-major. A reader of a state file gets it again
+    from the tensors whose names begin with `optimizer.`.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + b"\0")
+        digest.update(raw_bytes(tensors[name]))
     return digest.hexdigest()
+
+
+def _shape_text(shape: torch.Size | None) -> str:
+    return "none" if shape is None else str(tuple(shape))
 
 
 def nonzero_state_values(optimizer: AdamW) -> int:

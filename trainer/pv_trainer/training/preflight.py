@@ -16,11 +16,12 @@ from pv_trainer.checkpoints.architecture import read_architecture
 from pv_trainer.checkpoints.population import plan_population
 from pv_trainer.data.batches import BatchPlan
 from pv_trainer.data.corpus_gates import DEFAULT_THRESHOLDS, Gate, check_corpus
-from pv_trainer.data.shards import Dataset, read_dataset, read_manifest
+from pv_trainer.data.manifest import read_manifest
+from pv_trainer.data.shards import Dataset, read_dataset
 from pv_trainer.data.splits import check_disjoint
 from pv_trainer.data.tokenizer import TokenizerInfo, open_tokenizer, read_tokenizer
 from pv_trainer.data.validation_set import ValidationSet, choose_validation
-from pv_trainer.errors import DataInvalid, UsageError
+from pv_trainer.errors import DataInvalid, StreamExhausted, UsageError
 from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.model.config import SHAPES, ModelConfig
 from pv_trainer.training.device import resolve_device
@@ -62,6 +63,8 @@ class PretrainOptions:
     val_tokens: int = 8192
     cycle: bool = False
     compile: bool = False
+    keep: int | None = None
+    """The epochs whose checkpoints are kept beside the best one's; None for all."""
     horizon: int | None = None
     """Where the cosine ends, if not at `num_steps`; no flag sets it."""
     cache: Path = Path(".cache")
@@ -100,6 +103,7 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
         DeviceUnavailable: the device is not there.
         InitInvalid: the checkpoint can't be trained from.
         DataInvalid: tokenizer, dataset or held-out split can't be trained on.
+        StreamExhausted: the data would end before the first epoch does.
     """
     _check_arguments(options)
     device = resolve_device(options.device)
@@ -115,6 +119,10 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
         for name, data in (("train", dataset), ("val", held_out))
     }
     _check_budget(options, config)
+    train = BatchPlan(
+        dataset, options.batch_size, options.seq_length, options.seed, options.cycle
+    )
+    _check_data_lasts(train, options)
     return TrainingPlan(
         options=options,
         device=device,
@@ -123,9 +131,7 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
         config=config,
         sources=sources,
         tokenizer=tokenizer,
-        train=BatchPlan(
-            dataset, options.batch_size, options.seq_length, options.seed, options.cycle
-        ),
+        train=train,
         val_dataset=held_out,
         val=choose_validation(
             held_out,
@@ -201,7 +207,8 @@ def _name_data(options: PretrainOptions) -> PretrainOptions:
     """The options with a dataset: the embedded corpus, built if need be, if none is named."""
     if options.dataset is not None:
         return options
-    from pv_trainer.embedded import build_corpus  # noqa: PLC0415 - only who needs it pays
+    # Only who needs it pays for it.
+    from pv_trainer.data.embedded_corpus import build_corpus  # noqa: PLC0415
 
     corpus = build_corpus(options.cache)
     return replace(
@@ -273,9 +280,33 @@ def _check_budget(options: PretrainOptions, config: ModelConfig) -> None:
             f"--seq-length {options.seq_length} is above the model's "
             f"{config.max_position_embeddings} positions",
         )
-    if options.batch_size % options.grad_accum:
+    if options.grad_accum > options.batch_size:
         raise UsageError(
             error_ids.USAGE,
-            f"--grad-accum {options.grad_accum} does not divide --batch-size "
-            f"{options.batch_size}",
+            f"--grad-accum {options.grad_accum} is above --batch-size {options.batch_size}: "
+            "a part would have no window",
         )
+
+
+def _check_data_lasts(train: BatchPlan, options: PretrainOptions) -> None:
+    """Refuse a run that is certain to end without one saved epoch; warn of one cut short."""
+    steps = train.steps_per_pass
+    if train.cycle or steps >= options.num_steps:
+        return
+    told = (
+        f"{train.dataset.path}: its {train.dataset.manifest.total_tokens} tokens fill {steps} "
+        f"steps of {train.batch_size} x {train.seq_length}"
+    )
+    first = min(options.steps_per_epoch, options.num_steps)
+    if steps < first:
+        raise StreamExhausted(
+            error_ids.EXHAUSTION,
+            f"{told}, and the first checkpoint comes after {first}",
+            "pass --cycle to read them again, lower --batch-size or --seq-length, or ask for "
+            f"--num-steps {steps}",
+        )
+    LOG.warning(
+        "%s; the run will end there, before its %d steps: pass --cycle to read them again",
+        told,
+        options.num_steps,
+    )

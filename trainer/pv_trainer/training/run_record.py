@@ -11,9 +11,11 @@ import torch
 
 from pv_trainer import error_ids
 from pv_trainer.atomic import atomic_file
+from pv_trainer.commit import code_commit
 from pv_trainer.data.shards import file_sha256
 from pv_trainer.errors import CheckpointFailed
 from pv_trainer.exit_status import CRASH_CODE, CRASHED
+from pv_trainer.model.config import parameter_count
 from pv_trainer.training.metrics import METRIC_SOURCES
 from pv_trainer.training.optimizer import nonzero_state_values
 from pv_trainer.training.schedule import learning_rate
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from pv_trainer.training.preflight import TrainingPlan
 
 RUN_FILE: Final = "run.json"
+_ENDING: Final = frozenset({"error", "reason", "wall_seconds", "final", "tokens", "steps"})
+"""What the end of a run writes, or what a checkpoint knows better."""
 
 
 def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
@@ -54,11 +58,13 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         "status": "RUNNING",
         "exit_code": None,
         "version": installed_version(),
+        "commit": code_commit(),
         "mode": plan.regime.mode,
         "regime": asdict(plan.regime),
         "options": _describe_options(plan),
         "horizon": plan.horizon,
         "config": asdict(plan.config),
+        "parameters": parameter_count(plan.config),
         "config_sources": dict(plan.sources),
         "init": _describe_init(plan),
         "population": None if population is None else population.to_json(),
@@ -73,12 +79,39 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         "gates": {name: [asdict(gate) for gate in gates] for name, gates in plan.gates.items()},
         "metrics": dict(METRIC_SOURCES),
         "environment": describe_environment(plan),
+        "resumes": [],
     }
+
+
+def describe_resumed(
+    plan: TrainingPlan, before: Mapping[str, Any], checkpoint: str | None, step: int
+) -> dict[str, Any]:
+    """The record of a run that goes on: what it was, without how it was broken off.
+
+    `resumes` gains an entry. Its `exact` promises the bits of a run that was never stopped:
+    on the CPU, where nothing differs that the arithmetic depends on.
+    """
+    differs = {
+        name: [before["environment"].get(name), now]
+        for name, now in describe_environment(plan).items()
+        if before["environment"].get(name) != now
+    }
+    resume = {
+        "step": step,
+        "checkpoint": checkpoint,
+        "differs": differs,
+        "exact": plan.device == "cpu" and not differs,
+    }
+    kept = {name: value for name, value in before.items() if name not in _ENDING}
+    earlier = kept.get("resumes")
+    resumes = [*(earlier if isinstance(earlier, list) else []), resume]
+    return {**kept, "status": "RUNNING", "exit_code": None, "resumes": resumes}
 
 
 def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
     """What the numbers depend on beside the inputs."""
     return {
+        "version": installed_version(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),

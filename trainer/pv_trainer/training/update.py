@@ -9,7 +9,7 @@ import numpy as np
 
 from pv_trainer import error_ids
 from pv_trainer.errors import NumericalInstability
-from pv_trainer.model.loss import summed_loss
+from pv_trainer.model.loss import IGNORE_INDEX, summed_loss
 from pv_trainer.training.evaluation import to_device
 from pv_trainer.training.optimizer import clip_gradients, set_rate
 
@@ -44,16 +44,23 @@ def train_step(
 
 
 def accumulate_gradient(model: Decoder, batch: Batch, grad_accum: int) -> float:
-    """Add the gradient of the batch's mean loss, in `grad_accum` parts; that loss in nats."""
+    """Add the gradient of the batch's mean loss, in `grad_accum` parts; that loss in nats.
+
+    The parts may hold unequally many targets: each is summed, and divided by the targets of
+    the whole batch.
+    """
     device = model.head_weight.device
+    targets = int(np.count_nonzero(batch.targets_BT != IGNORE_INDEX))
     total = 0.0
     for ids_BT, targets_BT in zip(
-        np.split(batch.ids_BT, grad_accum), np.split(batch.targets_BT, grad_accum), strict=True
+        np.array_split(batch.ids_BT, grad_accum),
+        np.array_split(batch.targets_BT, grad_accum),
+        strict=True,
     ):
         loss, _ = summed_loss(model, to_device(ids_BT, device), to_device(targets_BT, device))
-        (loss / batch.tokens).backward()  # type: ignore[no-untyped-call]
+        (loss / targets).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
-    return total / batch.tokens
+    return total / targets
 
 
 def check_finite(name: str, value: float) -> None:

@@ -1,0 +1,51 @@
+"""Regular files that somebody else wrote, read so that nothing hangs or fills the memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from pv_trainer import error_ids
+from pv_trainer.errors import DataInvalid
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """Yield the regular file at `path`, opened to read; a link to one is one.
+
+    Raises:
+        OSError: it is missing, can't be read, or is no regular file.
+    """
+    # A named pipe without a writer would block open() itself.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        yield file
+
+
+def read_plain(path: Path, limit_bytes: int) -> bytes:
+    """The bytes of the regular file at `path`.
+
+    Raises:
+        OSError: as `open_plain`, or it holds more than `limit_bytes`.
+    """
+    with open_plain(path) as file:
+        # Python makes room for all that is asked for, even if the file is short.
+        data = file.read(1 + min(limit_bytes, os.fstat(file.fileno()).st_size))
+    if len(data) > limit_bytes:
+        raise OSError(errno.EFBIG, f"is larger than {limit_bytes:,} bytes", str(path))
+    return data
+
+
+def unreadable(path: Path, what: str, remedy: str | None = None) -> DataInvalid:
+    """The refusal of an input file."""
+    return DataInvalid(error_ids.CORPUS_MANIFEST, f"{path}: {what}", remedy)
