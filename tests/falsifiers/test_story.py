@@ -88,11 +88,11 @@ def test_an_unwired_flag_is_partial_and_a_wired_one_integration(tree: Tree) -> N
     )
     assert tree.status() == "INTEGRATION/INTEGRATION"
     tree.edit(
-        "trainer/pv_trainer/training/loop.py",
+        "trainer/pv_trainer/training/position.py",
         "LOSS_WINDOW: Final = 100",
         "LOSS_WINDOW: Final = 99",
     )
     assert tree.status() == (
-        "STALE(was INTEGRATION, because trainer/pv_trainer/training/loop.py changed: "
+        "STALE(was INTEGRATION, because trainer/pv_trainer/training/position.py changed: "
         "module level)"
     )

@@ -8,9 +8,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pv_harness.evidence.signing import read_signer, write_key_pair
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pv_harness.evidence.signing import Signer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,3 +158,24 @@ def proven(proven_template: Toy, tmp_path: Path) -> Toy:
     """A repository that was measured and proven: its evidence is all fresh."""
     shutil.copytree(proven_template.root, tmp_path / "proven")
     return Toy(tmp_path / "proven")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the key pairs of `ci` and of `mallory`."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("ci", "mallory"):
+        write_key_pair(folder, name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def signer(keys: Path) -> Callable[[str], Signer]:
+    """The signer with the private key of this name."""
+    return lambda name: read_signer(keys / f"{name}.key.pem")
+
+
+@pytest.fixture(scope="session")
+def trusted(keys: Path) -> dict[str, Path]:
+    """The keys that are trusted: that of `ci`."""
+    return {"ci": keys / "ci.pub.pem"}

@@ -5,24 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
 from hypothesis import strategies as st
 
 from pv_harness.evidence.fields import is_path
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Series, Verdict
-from pv_harness.evidence.signing import read_signer, write_key_pair
 from pv_harness.evidence.statement import Removed, RunStatement, encode_statement
 from pv_harness.fingerprint.manifest import Entry, EntryKind, Manifest
 from pv_harness.judging.measurement import Measurement
 
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pv_harness.evidence.signing import Signer
 
 NOW_S = 1_000_000.0
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -182,24 +174,3 @@ def altered(way: tuple[str | int, ...], value: object, run: RunStatement = FULL)
         inner = inner[key]
     inner[way[-1]] = value
     return with_payload(data, statement)
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the key pairs of `ci` and of `mallory`."""
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("ci", "mallory"):
-        write_key_pair(folder, name)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def signer(keys: Path) -> Callable[[str], Signer]:
-    """The signer with the private key of this name."""
-    return lambda name: read_signer(keys / f"{name}.key.pem")
-
-
-@pytest.fixture(scope="session")
-def trusted(keys: Path) -> dict[str, Path]:
-    """The keys that are trusted: that of `ci`."""
-    return {"ci": keys / "ci.pub.pem"}

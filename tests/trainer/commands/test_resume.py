@@ -103,7 +103,7 @@ def test_a_signal_leaves_a_checkpoint_that_resume_goes_on_from(
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 100
+    assert process.returncode == 130
     steps = record_of(run_dir)["steps"]
     assert err == (
         "\napr: ends after this update, with a checkpoint; once more to end at once\n"
