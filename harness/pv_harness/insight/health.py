@@ -6,6 +6,7 @@ those of other fingerprints included. Pure: a clock is an argument.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -189,7 +190,13 @@ def _old_evidence(row: Row, now_s: float, max_age_s: float) -> Iterator[Finding]
 
 
 def _retried(row: Row) -> Iterator[Finding]:
-    again = [record for record in _runs(row) if record.attempt > 1]
+    # A check that is repeated because somebody asked for it lacked nothing.
+    ordered = sorted(_runs(row), key=lambda record: record.finished_s)
+    again = [
+        record
+        for before, record in itertools.pairwise(ordered)
+        if record.attempt == before.attempt + 1 and before.verdict is not Verdict.PASSED
+    ]
     if again:
         most = max(record.attempt for record in again)
         text = f"{most} attempts in one run, {counted(len(again), 'retry')} in all"

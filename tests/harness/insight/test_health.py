@@ -252,11 +252,22 @@ def test_evidence_of_more_than_so_many_days_is_told() -> None:
     assert concerns(row(replace(RUN, finished_s=NOW_S - 30 * DAY_S))) == []
 
 
-def test_another_attempt_is_advice() -> None:
-    again = (replace(RUN, attempt=2), replace(RUN, attempt=3, finished_s=NOW_S))
-    assert concerns(row(RUN, *again)) == [
-        (Concern.RETRIED, "3 attempts in one run, 2 retries in all")
-    ]
+def attempts(*verdicts: Verdict) -> tuple[RunRecord, ...]:
+    return tuple(
+        replace(RUN, verdict=verdict, attempt=number, finished_s=NOW_S - 100 + number)
+        for number, verdict in enumerate(verdicts, 1)
+    )
+
+
+def test_a_retry_is_advice() -> None:
+    runs = attempts(Verdict.ERROR, Verdict.ERROR, Verdict.PASSED)
+    told = (Concern.RETRIED, "3 attempts in one run, 2 retries in all")
+    assert told in concerns(row(*runs))
+
+
+def test_a_repetition_that_was_asked_for_is_none() -> None:
+    runs = attempts(Verdict.PASSED, Verdict.PASSED, Verdict.PASSED)
+    assert concerns(row(*runs)) == []
 
 
 def test_the_slowest_come_first_and_only_so_many() -> None:
