@@ -22,7 +22,7 @@ from pv_harness.evidence.envelope import Envelope, decode_envelope, encode_envel
 from pv_harness.evidence.records import PatchOutcome, PatchRecord, RunRecord, Verdict
 from pv_harness.evidence.statement import RunStatement, encode_statement
 from pv_harness.evidence.store import append_statement, store_bytes
-from pv_harness.fingerprint.manifest import build_manifest
+from pv_harness.fingerprint.building import build_manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.judging.measurement import Measurement
 from pv_harness.project import load_project

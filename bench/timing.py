@@ -77,7 +77,9 @@ def describe_machine() -> str:
 
 def _time_once(contender: Contender) -> float:
     contender.prepare()
-    environment = {**os.environ, **(contender.environment or {})}
+    # What is installed has its byte code: where Python may not keep any, each start compiles.
+    own = {"PYTHONDONTWRITEBYTECODE": "", **(contender.environment or {})}
+    environment = {**os.environ, **own}
     started = time.perf_counter()
     done = subprocess.run(
         contender.args, cwd=contender.cwd, env=environment, capture_output=True, check=False

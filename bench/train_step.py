@@ -31,7 +31,7 @@ import torch
 from pv_trainer.checkpoints.init import fresh_model
 from pv_trainer.data.batches import Batch
 from pv_trainer.model.config import SHAPES
-from pv_trainer.model.loss import CHUNK_CPU, chunked_cross_entropy
+from pv_trainer.model.loss import chunk_size, chunked_cross_entropy
 from pv_trainer.training.optimizer import make_optimizer
 from pv_trainer.training.torch_modes import compile_trunk, deterministic
 from pv_trainer.training.update import train_step
@@ -284,7 +284,7 @@ def _loss_memory(way: str, dtype: str, tokens: int) -> float:
     before = _resident_mb()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the old peak
     if way == "ours":
-        loss = chunked_cross_entropy(x, weight, targets, CHUNK_CPU)
+        loss = chunked_cross_entropy(x, weight, targets, chunk_size(weight))
     else:
         logits = torch.nn.functional.linear(x, weight.to(kind)).float()
         loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")

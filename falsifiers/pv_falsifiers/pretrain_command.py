@@ -10,7 +10,8 @@ from pv_falsifiers import architectures
 from pv_falsifiers.architectures import Scene
 from pv_trainer.errors import AprError
 from pv_trainer.model.config import SHAPES, ModelConfig
-from pv_trainer.training.preflight import PretrainOptions, preflight
+from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.preflight import preflight
 
 
 if TYPE_CHECKING:

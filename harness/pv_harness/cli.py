@@ -29,6 +29,11 @@ exit codes:
 """
 
 
+_STORED = "; what was complete is stored, the rest is due again"
+_KEPT = {"run": _STORED, "prove": _STORED}
+"""What an interrupt leaves of what a verb has done, where it stores as it goes."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; errors are printed, not raised.
 
@@ -40,11 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if words[:1] == ["validate"] and (code := _recall(words)) is not None:
         return code
+    if not words or (words[0][:1] not in {"", "-"} and words[0] not in VERBS):
+        return _refuse(words)
     parser = make_parser(words)
-    if not words:
-        parser.print_help(sys.stderr)
-        print("\npv: name a VERB", file=sys.stderr)
-        return 2
     args, unknown = parser.parse_known_args(words)
     args.words = words
     if unknown:
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(args.run(args))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("pv: interrupted; what was not yet stored is not stored", file=sys.stderr)
+        print(f"pv: interrupted{_KEPT.get(words[0], '')}", file=sys.stderr)
         return 130
     except Exception as error:
         if args.debug:
@@ -184,6 +187,19 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
             module.add_arguments(verb)
             verb.set_defaults(run=module.run)
     return parser
+
+
+def _refuse(words: Sequence[str]) -> int:
+    """Say that a verb is missing, or which one was meant; the exit code."""
+    if not words:
+        make_parser().print_help(sys.stderr)
+        print("\npv: name a VERB", file=sys.stderr)
+        return 2
+    from pv_harness.wording import meant, show
+
+    near = meant(words[0], VERBS) or "; `pv --help` lists them"
+    print(f"pv: there is no verb {show(words[0])}{near}", file=sys.stderr)
+    return 2
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:

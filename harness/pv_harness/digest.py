@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.regular_file import open_regular
 
 
 if TYPE_CHECKING:
+    import json
     from pathlib import Path
 
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-)
 _BLOCK_BYTES = 1 << 20
 
 
@@ -26,7 +23,7 @@ def canonical_json(value: Any) -> bytes:
         ValueError: the value holds a NaN or an infinity.
         TypeError: the value holds something that JSON has no form for.
     """
-    return _CANONICAL.encode(value).encode("ascii")
+    return _encoder().encode(value).encode("ascii")
 
 
 def digest_of(value: Any) -> str:
@@ -36,6 +33,8 @@ def digest_of(value: Any) -> str:
 
 def digest_bytes(data: bytes) -> str:
     """SHA-256 of bytes, in hex."""
+    import hashlib  # noqa: PLC0415 - OpenSSL: 3 ms, and a validation digests nothing
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -48,6 +47,8 @@ def digest_file(path: Path) -> str:
     Raises:
         OSError: the file can't be read, or is no regular file.
     """
+    import hashlib  # noqa: PLC0415 - see above
+
     state = hashlib.sha256()
     with open_regular(path) as (descriptor, facts):
         rest = facts.st_size
@@ -55,3 +56,12 @@ def digest_file(path: Path) -> str:
             state.update(block)
             rest -= len(block)
     return state.hexdigest()
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
+    import json  # noqa: PLC0415 - 1 ms, see above
+
+    return json.JSONEncoder(
+        sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )

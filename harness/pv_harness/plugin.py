@@ -350,4 +350,8 @@ def _text_of(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[-1])
     headline = call.excinfo.exconly() if call.excinfo is not None else ""
+    if call.excinfo is not None and headline == "AssertionError":
+        # A bare `assert`: what it asserted says more than that it did.
+        statement = str(call.excinfo.traceback[-1].statement).strip()
+        headline = f"AssertionError: {statement.splitlines()[0]}" if statement else headline
     return f"{headline}\n{report.longrepr or ''}".strip()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +53,8 @@ def recall(file: Path) -> Any:
         promised, _, body = read_regular(file, _MAX_SIZE_BYTES).partition(b"\n")
         if promised != digest_bytes(body).encode():
             return None
+        import json  # noqa: PLC0415 - 1 ms, and `pv validate` keeps no JSON
+
         return json.loads(body)
     except (OSError, ValueError, RecursionError):
         return None
@@ -66,6 +67,8 @@ def remember(file: Path, entry: object) -> None:
         file: `KIND-NAME.json` in the cache folder; of each kind the newest 64 stay.
         entry: what JSON has a form for; NaN and the infinities too.
     """
+    import json  # noqa: PLC0415 - see above
+
     body = json.dumps(entry, separators=(",", ":")).encode()
     keep_bytes(file, digest_bytes(body).encode() + b"\n" + body)
 

@@ -443,3 +443,14 @@ def test_where_it_is_started_is_no_defect_of_pv(
 def test_no_file_becomes_the_output_of_what_is_started(toy: Toy) -> None:
     done = shell(toy.root, "pv run 0>&- 2>&- > /dev/null; pv evidence verify")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "end"), [("rnu", "did you mean 'run'?"), ("xyzzy", "`pv --help` lists them")]
+)
+def test_a_word_that_is_no_verb_is_told_with_the_one_that_was_meant(
+    toy: Toy, word: str, end: str
+) -> None:
+    done = toy.pv(word, "--root", ".")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"pv: there is no verb '{word}'; {end}\n"

@@ -39,3 +39,31 @@ def test_a_folder_with_content_is_not_replaced(tmp_path: Path) -> None:
         (place / "a").write_text("text")
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["mine"]
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_killed_tries_left_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "run") as other:
+        for name in (".run.1-ab.tmp", ".run2.4-ab.tmp", "run.tmp"):
+            (tmp_path / name / "ckpt").mkdir(parents=True)
+        (tmp_path / ".run.json.3-ab.tmp").touch()
+        with atomic_folder(tmp_path / "run") as place:
+            (place / "first").touch()
+        (tmp_path / "run" / "first").unlink()
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+            [other.name, ".run2.4-ab.tmp", "run.tmp", ".run.json.3-ab.tmp", "run"]
+        )
+
+
+def test_a_folder_is_made_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").symlink_to("far")
+    with atomic_folder(tmp_path / "near") as place:
+        (place / "a").touch()
+    assert (tmp_path / "near").is_symlink()
+    assert (tmp_path / "far" / "a").exists()
+
+
+def test_a_link_to_itself_is_no_place(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="Too many levels"), atomic_folder(tmp_path / "loop"):
+        pass

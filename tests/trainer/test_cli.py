@@ -11,6 +11,7 @@ import pytest
 
 from pv_trainer import cli
 from pv_trainer.checkpoints.inspection import inspect_checkpoint
+from pv_trainer.commands.inspect import _origin_lines
 
 
 if TYPE_CHECKING:
@@ -165,6 +166,35 @@ def test_inspect_tells_fields_and_sources(
     assert "vocab_size" in out
     assert "metadata.rope_theta" in out
     assert report(capsys, "inspect", init_path)["trainable"] is True
+
+
+def test_inspect_shows_the_training_and_the_stamp_as_far_as_they_say_so() -> None:
+    stamp = {
+        "run_id": "runs/\x1b[31m" + "x" * 100,
+        "seed": 42,
+        "measurements": {"val_loss": 2.123456789, "val_tokens": [1] * 100},
+    }
+    lines = _origin_lines({"training": {"epoch": 3, "step": 40}, "provenance": stamp})
+    assert [line.split()[0] for line in lines] == ["trained", "stamped", "measured"]
+    assert lines[0].endswith("epoch 3, step 40")
+    assert "seed 42" in lines[1]
+    assert "val_loss 2.12346" in lines[2]
+    assert "\x1b" not in "".join(lines)
+    assert max(map(len, lines)) < 200
+    assert _origin_lines({"training": [], "provenance": "me"}) == []
+
+
+def test_inspect_of_a_run_names_its_checkpoints(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "ckpt").mkdir()
+    (tmp_path / "run.json").write_text("{}")
+    code, _, err = call(capsys, "inspect", tmp_path)
+    assert code == 2
+    assert err == (
+        f"apr: [APR-CLI-001] {tmp_path}: the folder of a run, which is no checkpoint itself; "
+        f"name one of {tmp_path}/ckpt/*.apr\n"
+    )
 
 
 def test_export_writes_a_directory_that_can_be_trained_from(

@@ -1,12 +1,18 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from typing import TYPE_CHECKING, BinaryIO
+
+from pv_trainer import error_ids
+from pv_trainer.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -42,22 +48,38 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder that becomes `path`, its files durable, when the block ends well.
 
-    `path` must not exist, or be an empty folder. A block that raises leaves nothing.
+    `path` must not exist, or be an empty folder. A block that raises leaves nothing, and what
+    a killed process left of making the same folder is removed.
 
     Raises:
         OSError: the parent is not writable, the disk is full, or `path` has content.
     """
-    temporary = temporary_sibling(path)
+    final = _resolved(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _remove_killed_tries(final)
+    temporary = temporary_sibling(final)
+    temporary.mkdir()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        yield temporary
-        for place in [temporary, *temporary.rglob("*")]:
-            (sync_folder if place.is_dir() else sync_file)(place)
-        temporary.rename(path)
-        sync_folder(path.parent)
+        with _sole_maker(temporary):
+            yield temporary
+            for place in [temporary, *temporary.rglob("*")]:
+                (sync_folder if place.is_dir() else sync_file)(place)
+            temporary.rename(final)
+        sync_folder(final.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_content(folder: Path) -> None:
+    """Establish that `atomic_folder` would overwrite nothing at `folder`.
+
+    Raises:
+        UsageError: APR-CLI-001 the folder holds something, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            error_ids.USAGE, f"{folder}: exists and is not empty", "name a folder that is new"
+        )
 
 
 def temporary_sibling(path: Path) -> Path:
@@ -78,3 +100,32 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # what Python makes of a link to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
+@contextmanager
+def _sole_maker(temporary: Path) -> Iterator[None]:
+    """Hold a folder that is being made; the kernel lets go of what a killed process held.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_killed_tries(final: Path) -> None:
+    # A process id would not do: on a shared disk it may be that of another machine.
+    for left_over in final.parent.glob(f".{escape(final.name)}.*-*.tmp"):
+        with suppress(OSError), _sole_maker(left_over):
+            shutil.rmtree(left_over, ignore_errors=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pv_trainer import error_ids
-from pv_trainer.commands.answering import silence_stdout
 from pv_trainer.commands.parser import make_parser
+from pv_trainer.commands.standard_streams import prepare_streams, say, silence
 from pv_trainer.errors import AprError, Interrupted, UsageError
 from pv_trainer.exit_status import CRASH_CODE, CRASHED
 
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its process exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    prepare_streams()
     with _logging_to_stderr(), _signals_as_interrupts():
         try:
             args = make_parser().parse_args(arguments)
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SystemExit as done:  # --help and --version
             return int(done.code or 0)
         except BrokenPipeError:  # whoever read our stdout has gone; nothing is left to tell
-            silence_stdout()
+            silence(sys.stdout)
             return CRASH_CODE
         except ModuleNotFoundError as error:
             if debug:
@@ -75,8 +76,8 @@ def _fail(error: AprError, *, as_json: bool) -> int:
     if as_json:
         body = {"id": error.id, "what": error.what, "remedy": error.remedy}
         report = {"status": error.status.value, "exit_code": error.status.code, "error": body}
-        print(json.dumps(report), flush=True)
-    print(f"apr: {error}", file=sys.stderr)
+        say(json.dumps(report))
+    say(f"apr: {error}", sys.stderr)
     return error.status.code
 
 
@@ -85,8 +86,8 @@ def _crash(error: Exception, *, as_json: bool) -> int:
     if as_json:
         body = {"id": None, "what": what, "remedy": _PLACE}
         report = {"status": CRASHED, "exit_code": CRASH_CODE, "error": body}
-        print(json.dumps(report), flush=True)
-    print(f"apr: {what}; {_PLACE}", file=sys.stderr)
+        say(json.dumps(report))
+    say(f"apr: {what}; {_PLACE}", sys.stderr)
     return CRASH_CODE
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_trainer.atomic import sync_folder, temporary_sibling
+from pv_trainer.atomic import atomic_folder
 
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def build_once(final: Path, write: Callable[[Path], None]) -> None:
         return
     with _lock(final.parent):
         if not final.is_dir():
-            _build(final, write)
+            with atomic_folder(final) as temporary:
+                write(temporary)
 
 
 def content_key(facts: Any) -> str:
@@ -56,17 +57,6 @@ def _is_string(node: ast.stmt) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
-
-
-def _build(final: Path, write: Callable[[Path], None]) -> None:
-    temporary = temporary_sibling(final)
-    temporary.mkdir()
-    try:
-        write(temporary)
-        temporary.rename(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    sync_folder(final.parent)
 
 
 @contextmanager

@@ -108,7 +108,8 @@ def _write_model(folder: Path, corpus: EmbeddedCorpus, recipe: Recipe) -> None:
     import torch  # noqa: PLC0415 - finding what is built must not import it
 
     from pv_trainer.training.loop import run_training  # noqa: PLC0415
-    from pv_trainer.training.preflight import PretrainOptions, preflight  # noqa: PLC0415
+    from pv_trainer.training.options import PretrainOptions  # noqa: PLC0415
+    from pv_trainer.training.preflight import preflight  # noqa: PLC0415
 
     options = PretrainOptions(
         dataset=corpus.pretrain,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pv_harness.deriving.status import StatusKind
 from pv_harness.exit_code import ExitCode
 
 
 if TYPE_CHECKING:
     from pv_harness.board.scoreboard import Scoreboard
-    from pv_harness.deriving.status import Status
 
 ANSWERS = {
     ExitCode.SATISFIED: "Satisfied",
@@ -31,14 +29,8 @@ def why_answered(board: Scoreboard) -> str:
         rest = len(board.counted) - len(board.judged)
         return "nothing judged is refuted" + (f"; {rest} can't be judged here" if rest else "")
     words = Counter(
-        _word(row.status)
+        row.status.word
         for row in board.counted or board.rows
         if code in {row.status.kind.exit_code, ExitCode.CANNOT_JUDGE}
     )
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
-
-
-def _word(status: Status) -> str:
-    if status.kind is StatusKind.LEVEL and status.level is not None:
-        return status.level.value
-    return status.kind.value

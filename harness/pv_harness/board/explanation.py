@@ -225,4 +225,4 @@ def _cure(row: Row) -> str:
         return row.status.cure
     if row.status.kind is StatusKind.ERROR:
         return f"correct the check, or what it needs; then pv run --prove {row.falsifier.id}"
-    return f"correct the code, or the claim; then pv run --prove {row.falsifier.id}"
+    return f"correct code, check or claim; then pv run --prove {row.falsifier.id}"

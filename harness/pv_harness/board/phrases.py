@@ -113,6 +113,11 @@ def show_judgement(judgement: Judgement) -> str:
     return f"{bound.metric} {value} ({beside})"
 
 
+def label_of(row: Row) -> str:
+    """The falsifier's ID, with a mark where its claim is not counted."""
+    return harmless(row.falsifier.id) + ("" if row.falsifier.counted else "¹")
+
+
 def show_headline(row: Row) -> str:
     """A measurement that broke its bound, else that of the first bound; empty without any."""
     headline = row.headline

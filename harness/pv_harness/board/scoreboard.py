@@ -11,7 +11,8 @@ from pv_harness.deriving.potency import answer_to
 from pv_harness.deriving.status import Assessed, AssessedPatch, StatusKind
 from pv_harness.evidence.records import PatchOutcome, PatchRecord
 from pv_harness.exit_code import ExitCode, combine
-from pv_harness.fingerprint.manifest import Manifest, find_changes
+from pv_harness.fingerprint.changes import find_changes
+from pv_harness.fingerprint.manifest import Manifest
 from pv_harness.judging.measurement import judge
 from pv_harness.wording import HOLDS, counted
 
@@ -146,7 +147,7 @@ class Scoreboard:
     @property
     def tally(self) -> Counter[str]:
         """How many counted rows stand at each level, or in each other state."""
-        return Counter(_tally_word(row.status) for row in self.counted)
+        return Counter(row.status.word for row in self.counted)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -278,7 +279,7 @@ def summary_lines(board: Scoreboard) -> tuple[str, ...]:
         tally or "no falsifier",
     ]
     if apart:
-        lines.append(f"{apart} reported apart (¹), in no count")
+        lines.append(f"{apart} reported apart (¹ `counted: false`), in no count")
     return (*lines, *_finding_lines(board.findings))
 
 
@@ -329,9 +330,3 @@ def _grouped(records: Iterable[_Record]) -> dict[str, list[_Record]]:
     for record in records:
         groups.setdefault(record.falsifier_id, []).append(record)
     return groups
-
-
-def _tally_word(status: Status) -> str:
-    if status.kind is StatusKind.LEVEL and status.level is not None:
-        return status.level.value
-    return status.kind.value

@@ -17,6 +17,7 @@ from pv_harness.board.phrases import (
     brief_reason,
     by_urgency,
     harmless,
+    label_of,
     short_status,
     show_headline,
     show_potency,
@@ -87,7 +88,7 @@ class _Columns:
         status = _widest("level/ceiling", (harmless(short_status(r.status)) for r in rows), 31)
         killed = _widest("killed", (show_potency(row) for row in rows), 22)
         rest = 2 + 1 + status + 1 + killed + 1 + 4 + 1 + 4
-        name = _widest("falsifier", (_label(row) for row in rows), max(9, width - rest))
+        name = _widest("falsifier", (label_of(row) for row in rows), max(9, width - rest))
         return cls(width, now_s, name, status, killed)
 
     def heading(self) -> str:
@@ -110,7 +111,7 @@ class _Columns:
         lane = record.lane if record is not None else ""
         rest = f" {pad(cut(show_potency(row), self.killed), self.killed)}"
         rest += f" {age_of(row, self.now_s) or '-':>4} {lane:<4}"
-        start = f"{MARKS[tone]} {pad(cut_middle(_label(row), self.name), self.name)} "
+        start = f"{MARKS[tone]} {pad(cut_middle(label_of(row), self.name), self.name)} "
         line = painter.paint(start[0], tone) + start[1:] + painter.paint(status, tone) + rest
         measured = harmless(show_headline(row))
         used = cells(start) + self.status + cells(rest)
@@ -124,10 +125,6 @@ class _Columns:
 
 def _widest(heading: str, texts: Iterator[str], limit: int) -> int:
     return min(limit, max(map(cells, (heading, *texts))))
-
-
-def _label(row: Row) -> str:
-    return harmless(row.falsifier.id) + ("" if row.falsifier.counted else "¹")
 
 
 def _contract_lines(
@@ -162,9 +159,9 @@ def _entry(rows: Sequence[Row], width: int, painter: Painter) -> Iterator[str]:
         shown, reason, cure = short_status(first), brief_reason(first), first.cure
         if first.kind is StatusKind.BLOCKED:
             reason = ""
-        head = f"{MARKS[tone]} {_label(rows[0])}  {harmless(shown)}"
+        head = f"{MARKS[tone]} {label_of(rows[0])}  {harmless(shown)}"
     else:
-        reason = ", ".join(_label(row) for row in rows[:_NAMED])
+        reason = ", ".join(label_of(row) for row in rows[:_NAMED])
         if len(rows) > _NAMED:
             reason += f" and {len(rows) - _NAMED} more"
         cure = _cure_of_all(rows)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 def add_names(verb: argparse.ArgumentParser) -> None:
     """`[ID...]`: the falsifiers that a verb is about, all without any."""
     verb.add_argument(
-        "names", nargs="*", metavar="ID", help="falsifiers or contracts, patterns too"
+        "names",
+        nargs="*",
+        metavar="ID",
+        help="falsifiers or contracts, patterns too (default: all)",
     )
 
 
@@ -38,10 +41,23 @@ def add_signing(verb: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """The value of an option that counts something, at least 1."""
-    value = int(text)
+    value = whole_number(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return value
+
+
+def whole_number(text: str) -> int:
+    """The value of an option that takes a whole number.
+
+    Raises:
+        ArgumentTypeError: it is none; argparse's own words would name a function of ours.
+    """
+    try:
+        return int(text)
+    except ValueError as error:
+        what = f"{printable(text[:40])!r} is not a whole number"
+        raise argparse.ArgumentTypeError(what) from error
 
 
 def find_project(args: argparse.Namespace) -> Project:

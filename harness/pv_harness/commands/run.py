@@ -12,6 +12,7 @@ from pv_harness.commands.asking import (
     positive,
     print_board,
     read_selected,
+    whole_number,
 )
 from pv_harness.commands.progress import Reporter
 from pv_harness.wording import printable
@@ -78,8 +79,12 @@ def add_work_arguments(verb: argparse.ArgumentParser) -> None:
         metavar="REV",
         help="those that a change since this git revision may concern (default HEAD)",
     )
-    verb.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes")
-    verb.add_argument("--again", action="store_true", help="also what has fresh evidence")
+    verb.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="processes (default: 1)"
+    )
+    verb.add_argument(
+        "--again", action="store_true", help="measure or plant also what has fresh evidence"
+    )
     add_signing(verb)
 
 
@@ -87,7 +92,7 @@ def counting(text: str) -> int:
     """The value of an option that counts something, 0 or more."""
     import argparse
 
-    value = int(text)
+    value = whole_number(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is not at least 0")
     return value

@@ -161,15 +161,16 @@ def _answer(
 
     `keeping` makes of a reading of files one that remembers.
     """
+    from pv_harness.measuring.devices import available_cores
     from pv_harness.validating.forked_reading import read_by
-    from pv_harness.workflow.validate import count_processors, validate_paths
+    from pv_harness.workflow.validate import validate_paths
 
     data, unsaved = None, None
     if _STANDARD_INPUT in args.paths:
         data = _read_standard_input()
         unsaved = _unsaved(data, args.stdin_filename, project)
     paths = [path for path in args.paths if path != _STANDARD_INPUT]
-    processes = args.jobs or min(_MOST_JOBS, count_processors())
+    processes = args.jobs or min(_MOST_JOBS, available_cores())
     report, with_evidence = validate_paths(
         paths,
         project,

@@ -298,7 +298,7 @@ _ALL = (
         "PV054",
         "The changed file does not compile",
         "A crash is no kill: the check has to fail by its own measurement.",
-        "Correct the replacement, indentation included.",
+        "Correct the replacement, indentation included; or the file, where it says so.",
     ),
     RuleCode(
         "PV055",

@@ -68,5 +68,6 @@ def _reached_condition(entry: str, record: RunRecord) -> Condition:
     if entry in record.reached_in_process:
         text = f"{entry} was called in the check's own process, not through its command"
         return Condition(text, holds=False, cure="run the command in the check, with `cli`")
-    text = f"{entry} was not reached"
-    return Condition(text, holds=False, cure="run the command in the check, with `cli`")
+    module = entry.partition(":")[0]
+    cure = f"run the command in the check, with `cli`; scripts as `python -m {module}`"
+    return Condition(f"{entry} was not reached", holds=False, cure=cure)

@@ -58,7 +58,13 @@ def potency_conditions(falsifier: Falsifier, potency: Potency) -> Iterator[Condi
     for text in potency.weak:
         yield Condition(text, holds=False, cure=cure_of_weak(falsifier.id, [text]))
     if not potency.missing and not potency.weak:
-        yield Condition(f"{potency} planted defects killed, controls green", holds=True)
+        yield Condition(what_is_shown(falsifier, potency), holds=True)
+
+
+def what_is_shown(falsifier: Falsifier, potency: Potency) -> str:
+    """What the planted changes have to show: kills, and green controls where there are any."""
+    controls = ", controls green" if falsifier.controls else ""
+    return f"{potency} planted defects killed{controls}"
 
 
 def cure_of_weak(falsifier_id: str, weak: Sequence[str]) -> str:

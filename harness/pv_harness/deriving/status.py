@@ -97,6 +97,13 @@ class Status:
         return f"{self.kind.value}({self.detail})" if self.detail else self.kind.value
 
     @property
+    def word(self) -> str:
+        """What it is counted under: the level that holds, or the word of its kind."""
+        if self.kind is StatusKind.LEVEL and self.level is not None:
+            return self.level.value
+        return self.kind.value
+
+    @property
     def at_ceiling(self) -> bool:
         """True if the claim shows all that it can ever show."""
         return self.kind is StatusKind.LEVEL and self.level is self.ceiling

@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # typing itself costs 4 ms
 if TYPE_CHECKING:
     from typing import Any
 
-_ABSENT = object()
 _pattern_0 = re.compile('^[a-z0-9]+([._-][a-z0-9]+)*$(?!\\n)').search
 _pattern_1 = re.compile('^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?$(?!\\n)').search
 _pattern_2 = re.compile('^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*-[0-9]{3}$(?!\\n)').search
@@ -39,17 +38,17 @@ def is_surely_valid(value: Any) -> bool:
     item = value.get('version')
     if not (type(item) is str and len(item) <= 200 and _pattern_1(item)):
         return False
-    item = value.get('kind', _ABSENT)
-    if item is not _ABSENT:
+    if 'kind' in value:
         known += 1
+        item = value['kind']
         if not (type(item) is str and item):
             return False
     item = value.get('metadata')
     if not (_is_surely_valid_metadata(item)):
         return False
-    item = value.get('equations', _ABSENT)
-    if item is not _ABSENT:
+    if 'equations' in value:
         known += 1
+        item = value['equations']
         if not (_is_surely_valid_equations(item)):
             return False
     item = value.get('falsifiers')
@@ -70,22 +69,22 @@ def _is_surely_valid_metadata(value: Any) -> bool:
     item = value.get('title')
     if not (type(item) is str and item):
         return False
-    item = value.get('description', _ABSENT)
-    if item is not _ABSENT:
+    if 'description' in value:
         known += 1
+        item = value['description']
         if not (type(item) is str):
             return False
-    item = value.get('references', _ABSENT)
-    if item is not _ABSENT:
+    if 'references' in value:
         known += 1
+        item = value['references']
         if not (type(item) is list):
             return False
         for each in item:
             if not (type(each) is str and each):
                 return False
-    item = value.get('depends_on', _ABSENT)
-    if item is not _ABSENT:
+    if 'depends_on' in value:
         known += 1
+        item = value['depends_on']
         if not (type(item) is list):
             return False
         for each in item:
@@ -93,9 +92,9 @@ def _is_surely_valid_metadata(value: Any) -> bool:
                 return False
         if not (len(set(item)) == len(item)):
             return False
-    item = value.get('changelog', _ABSENT)
-    if item is not _ABSENT:
+    if 'changelog' in value:
         known += 1
+        item = value['changelog']
         if not (type(item) is list):
             return False
         for each in item:
@@ -124,19 +123,19 @@ def _equation(value: Any) -> bool:
     item = value.get('formula')
     if not (type(item) is str and item):
         return False
-    item = value.get('domain', _ABSENT)
-    if item is not _ABSENT:
+    if 'domain' in value:
         known += 1
+        item = value['domain']
         if not (type(item) is str):
             return False
-    item = value.get('codomain', _ABSENT)
-    if item is not _ABSENT:
+    if 'codomain' in value:
         known += 1
+        item = value['codomain']
         if not (type(item) is str):
             return False
-    item = value.get('invariants', _ABSENT)
-    if item is not _ABSENT:
+    if 'invariants' in value:
         known += 1
+        item = value['invariants']
         if not (type(item) is list):
             return False
         for each in item:
@@ -171,14 +170,14 @@ def _falsifier(value: Any) -> bool:
             return False
     if not (len(set(item)) == len(item)):
         return False
-    item = value.get('requires', _ABSENT)
-    if item is not _ABSENT:
+    if 'requires' in value:
         known += 1
+        item = value['requires']
         if not (item in ('cuda',)):
             return False
-    item = value.get('inputs', _ABSENT)
-    if item is not _ABSENT:
+    if 'inputs' in value:
         known += 1
+        item = value['inputs']
         if not (type(item) is list and len(item) >= 1):
             return False
         for each in item:
@@ -186,19 +185,19 @@ def _falsifier(value: Any) -> bool:
                 return False
         if not (len(set(item)) == len(item)):
             return False
-    item = value.get('counted', _ABSENT)
-    if item is not _ABSENT:
+    if 'counted' in value:
         known += 1
+        item = value['counted']
         if not (type(item) is bool):
             return False
-    item = value.get('timeout_s', _ABSENT)
-    if item is not _ABSENT:
+    if 'timeout_s' in value:
         known += 1
+        item = value['timeout_s']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0) and item <= 604800 and item > 0):
             return False
-    item = value.get('seeds', _ABSENT)
-    if item is not _ABSENT:
+    if 'seeds' in value:
         known += 1
+        item = value['seeds']
         if not (_seeds(item)):
             return False
     item = value.get('bounds')
@@ -213,9 +212,9 @@ def _falsifier(value: Any) -> bool:
     for each in item:
         if not (_defect(each)):
             return False
-    item = value.get('controls', _ABSENT)
-    if item is not _ABSENT:
+    if 'controls' in value:
         known += 1
+        item = value['controls']
         if not (type(item) is list):
             return False
         for each in item:
@@ -241,9 +240,9 @@ def _seeds(value: Any) -> bool:
     item = value.get('rule')
     if not (item in ('bound', 't-test')):
         return False
-    item = value.get('confidence', _ABSENT)
-    if item is not _ABSENT:
+    if 'confidence' in value:
         known += 1
+        item = value['confidence']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0) and item > 0.5 and item < 1):
             return False
     if not (known == len(value)):
@@ -270,44 +269,44 @@ def _bound(value: Any) -> bool:
     if not ('eq' in value or 'ne' in value or 'lt' in value or 'le' in value or 'gt' in value or 'ge' in value):
         return False
     known = 0
-    item = value.get('eq', _ABSENT)
-    if item is not _ABSENT:
+    if 'eq' in value:
         known += 1
+        item = value['eq']
         if not (type(item) in (int, float, str, bool) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('ne', _ABSENT)
-    if item is not _ABSENT:
+    if 'ne' in value:
         known += 1
+        item = value['ne']
         if not (type(item) in (int, float, str, bool) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('lt', _ABSENT)
-    if item is not _ABSENT:
+    if 'lt' in value:
         known += 1
+        item = value['lt']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('le', _ABSENT)
-    if item is not _ABSENT:
+    if 'le' in value:
         known += 1
+        item = value['le']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('gt', _ABSENT)
-    if item is not _ABSENT:
+    if 'gt' in value:
         known += 1
+        item = value['gt']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('ge', _ABSENT)
-    if item is not _ABSENT:
+    if 'ge' in value:
         known += 1
+        item = value['ge']
         if not (type(item) in (int, float) and (type(item) is not float or item - item == 0.0)):
             return False
-    item = value.get('unit', _ABSENT)
-    if item is not _ABSENT:
+    if 'unit' in value:
         known += 1
+        item = value['unit']
         if not (type(item) is str and item and len(item) <= 200):
             return False
-    item = value.get('note', _ABSENT)
-    if item is not _ABSENT:
+    if 'note' in value:
         known += 1
+        item = value['note']
         if not (type(item) is str):
             return False
     if not (known == len(value)):
@@ -322,14 +321,14 @@ def _falsifier_levels(value: Any) -> bool:
     item = value.get('PARTIAL')
     if not (_level(item)):
         return False
-    item = value.get('INTEGRATION', _ABSENT)
-    if item is not _ABSENT:
+    if 'INTEGRATION' in value:
         known += 1
+        item = value['INTEGRATION']
         if not (_level(item)):
             return False
-    item = value.get('DISCHARGED', _ABSENT)
-    if item is not _ABSENT:
+    if 'DISCHARGED' in value:
         known += 1
+        item = value['DISCHARGED']
         if not (_level(item)):
             return False
     if not (known == len(value)):
@@ -341,9 +340,9 @@ def _level(value: Any) -> bool:
     if type(value) is not dict:
         return False
     known = 0
-    item = value.get('reached', _ABSENT)
-    if item is not _ABSENT:
+    if 'reached' in value:
         known += 1
+        item = value['reached']
         if not (type(item) is list and len(item) >= 1):
             return False
         for each in item:
@@ -351,14 +350,14 @@ def _level(value: Any) -> bool:
                 return False
         if not (len(set(item)) == len(item)):
             return False
-    item = value.get('device', _ABSENT)
-    if item is not _ABSENT:
+    if 'device' in value:
         known += 1
+        item = value['device']
         if not (item in ('cpu', 'cuda')):
             return False
-    item = value.get('inputs', _ABSENT)
-    if item is not _ABSENT:
+    if 'inputs' in value:
         known += 1
+        item = value['inputs']
         if not (type(item) is list and len(item) >= 1):
             return False
         for each in item:
@@ -366,9 +365,9 @@ def _level(value: Any) -> bool:
                 return False
         if not (len(set(item)) == len(item)):
             return False
-    item = value.get('measurements', _ABSENT)
-    if item is not _ABSENT:
+    if 'measurements' in value:
         known += 1
+        item = value['measurements']
         if not (_bounds(item)):
             return False
     if not (known == len(value)):
@@ -395,9 +394,9 @@ def _defect(value: Any) -> bool:
     item = value.get('expect')
     if not (type(item) is str and item and len(item) <= 200):
         return False
-    item = value.get('accept', _ABSENT)
-    if item is not _ABSENT:
+    if 'accept' in value:
         known += 1
+        item = value['accept']
         if not (type(item) is list and len(item) >= 1):
             return False
         for each in item:
@@ -405,9 +404,9 @@ def _defect(value: Any) -> bool:
                 return False
         if not (len(set(item)) == len(item)):
             return False
-    item = value.get('note', _ABSENT)
-    if item is not _ABSENT:
+    if 'note' in value:
         known += 1
+        item = value['note']
         if not (type(item) is str):
             return False
     if not (known == len(value)):
@@ -431,9 +430,9 @@ def _control(value: Any) -> bool:
     item = value.get('replace')
     if not (type(item) is str):
         return False
-    item = value.get('note', _ABSENT)
-    if item is not _ABSENT:
+    if 'note' in value:
         known += 1
+        item = value['note']
         if not (type(item) is str):
             return False
     if not (known == len(value)):

@@ -20,27 +20,45 @@ MAX_SIZE_BYTES: Final = 64 << 10
 _MAX_OPENED: Final = 500
 """Brackets: each may be a level of nesting, and a parser's stack ends somewhere."""
 
-_CLASS_OF: Final = {
+_SIGN_OF: Final = {
     "\0": bytes({*range(32), 127} - {10}),  # of line breaks, LF alone is read by both
-    "0": b"0123456789.+-",
-    "x": b"bBoOxX",
-    "&": b"&*!",
-    ">": b"|>",
-    "(": b"[]{}",
+    "0": b"0123456789",
+    **{chr(sign): bytes([sign]) for sign in b"\n-.%?:[]{}"},
 }
-_CLASSES: Final = bytes(
-    next((ord(name) for name, members in _CLASS_OF.items() if byte in members), byte)
+_SIGNS: Final = bytes(
+    next((ord(sign) for sign, members in _SIGN_OF.items() if byte in members), byte)
     for byte in range(256)
 )
-"""One byte for each class, so that few searches find what takes many patterns to say."""
+_WORDS: Final = bytes({*range(256)} - {*b"".join(_SIGN_OF.values())})
+"""What means nothing to most guards: nine bytes of ten. Without them a search costs little."""
+_DIGITS: Final = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
+_MANY_DIGITS: Final = b"0" * 21
+"""Of a number with more than 64 characters, one of three parts has so many digits."""
 _BEFORE_A_NODE: Final = b"\n:,[{"
 _BEFORE_A_SPACED_NODE: Final = b"\n-?:,[{"
-_BLOCK_HEADER = re.compile(rb"[+-]? *(?:#.*)?\n")
-_LINE_OF_A_VALUE = re.compile(rb"\n *:")
+_MAY_BEGIN_A_NODE: Final = rb"%(sign)b(?<![^\n:,\[{ ]%(sign)b)(?<![^\n\-?:,\[{ ] %(sign)b)"
+"""What `_begins_a_node` says, where one space or none stands before a sign."""
+_PROPERTIES: Final = {
+    sign: re.compile(_MAY_BEGIN_A_NODE % {b"sign": re.escape(sign)})
+    for sign in (b"&", b"*", b"!")
+}
+_HEADER: Final = rb"[+-]? *(?:#.*)?\n"
+_BLOCK_HEADER = re.compile(_HEADER)
+_BLOCKS: Final = {
+    sign: re.compile(
+        (_MAY_BEGIN_A_NODE + rb"(?!(?<=: %(sign)b)" + _HEADER + rb")")
+        % {b"sign": re.escape(sign)}
+    )
+    for sign in (b"|", b">")
+}
+"""Blocks of text other than those behind a key, as nearly all are, with a plain header."""
+_ODD_COLON = re.compile(rb":(?:[,\]}]|(?<=[\n ]:))")
 _BRACKETS: Final = b"[]{}"
+_AS_BRACKETS: Final = bytes(ord("(") if byte in _BRACKETS else byte for byte in range(256))
 _NO_BRACKETS: Final = bytes({*range(256)} - {*_BRACKETS, *b"\n"})
-_BEFORE_A_DIGIT = re.compile(rb"_(?<![A-DF-Za-df-z\x80-\xff]_)[0-9.+-]")
-"""An underline in front of a digit, except after a letter that is part of no number."""
+_BESIDE_A_DIGIT = re.compile(rb"_(?:(?<=[0-9.+-]_)|(?<![A-DF-Za-df-z\x80-\xff]_)[0-9.+-])")
+"""An underline behind a digit or in front of one, there except after a letter of no number."""
+_NUMERIC: Final = b"0123456789.+-"
 _RADIX = re.compile(rb"0[bBoOxX]")
 _MERGE_KEY = re.compile(rb"<< *[:,}\n]")
 _IN_NUMBERS: Final = b"0123456789.eE+-_"
@@ -76,64 +94,60 @@ def _read(text: str) -> Any:
 def _looks_plain(data: bytes) -> bool:
     if len(data) > MAX_SIZE_BYTES or not data.endswith(b"\n") or data.startswith(b"%"):
         return False
-    classes = data.translate(_CLASSES)
+    signs = data.translate(_SIGNS, _WORDS)
     return not (
-        b"\0" in classes
-        or data.count(b"[") + data.count(b"{") > _MAX_OPENED
-        or _may_begin_a_document(data, classes)
-        or _may_have_properties(data, classes)
-        or _may_nest_in_one_line(data, classes)
-        or _may_be_odd_numbers(data, classes)
-        or _may_have_odd_blocks(data, classes)
-        or _may_span_lines_in_brackets(data, classes)
+        b"\0" in signs
+        or signs.count(b"[") + signs.count(b"{") > _MAX_OPENED
+        or _may_begin_a_document(data, signs)
+        or _may_have_properties(data)
+        or _may_nest_in_one_line(data, signs)
+        or _may_be_odd_numbers(data, signs)
+        or _may_have_odd_blocks(data)
+        or _may_span_lines_in_brackets(data, signs)
+        or _may_have_odd_colons(data)
         or _may_end_in_an_empty_block(data)
     )
 
 
-def _may_begin_a_document(data: bytes, classes: bytes) -> bool:
+def _may_begin_a_document(data: bytes, signs: bytes) -> bool:
     """A directive, a document's start other than in the first line, or its end."""
-    marks = b"\n000" in classes and (b"\n---" in data or b"\n..." in data)
-    return marks or (b"%" in data and b"\n%" in data)
+    return (
+        (b"\n---" in signs and b"\n---" in data)
+        or (b"\n..." in signs and b"\n..." in data)
+        or (b"%" in signs and b"\n%" in data)
+    )
 
 
-def _may_have_properties(data: bytes, classes: bytes) -> bool:
+def _may_have_properties(data: bytes) -> bool:
     """An anchor, an alias, a tag, or a merge key: a sign where a node may begin."""
-    at = classes.find(b"&")
-    while at >= 0:
-        if _begins_a_node(data, at):
+    for sign, candidate in _PROPERTIES.items():
+        if sign in data and any(
+            _begins_a_node(data, found.start()) for found in candidate.finditer(data)
+        ):
             return True
-        at = classes.find(b"&", at + 1)
     return b"<" in data and _MERGE_KEY.search(data) is not None
 
 
-def _may_nest_in_one_line(data: bytes, classes: bytes) -> bool:
+def _may_nest_in_one_line(data: bytes, signs: bytes) -> bool:
     """Sequences in sequences on one line: thirty thousand levels would fit into 64 KiB."""
-    dashes = b"0 0 0 0" in classes and b"- - - -" in data
-    return dashes or (b"?" in data and b"? ? ?" in data)
+    dashes = b"----" in signs and b"- - - -" in data
+    return dashes or (b"???" in signs and b"? ? ?" in data)
 
 
-def _may_be_odd_numbers(data: bytes, classes: bytes) -> bool:
+def _may_be_odd_numbers(data: bytes, signs: bytes) -> bool:
     """Numbers to yaml-rs and not to YAML 1.2, 1_000 0b1 0O7 0XF +0x1, and too long ones."""
-    at = classes.find(b"0_")
-    while at >= 0:
-        before = data[max(0, at - 80) : at + 1].rstrip(_IN_NUMBERS)[-1:]
-        after = data[at : at + 80].lstrip(_IN_NUMBERS)[:1]
-        if not _is_in_a_word(before) and not _is_in_a_word(after):
-            return True
-        at = classes.find(b"0_", at + 1)
-    at = classes.find(b"_0") if _BEFORE_A_DIGIT.search(data) else -1  # _1 is a number, too
-    while at >= 0:
+    for found in _BESIDE_A_DIGIT.finditer(data):
+        at = found.start()
         before = data[max(0, at - 80) : at].rstrip(_IN_NUMBERS)[-1:]
-        if not _is_in_a_word(before):
+        after = data[at : at + 80].lstrip(_IN_NUMBERS)[:1]
+        begins = data[at + 1] in _NUMERIC  # _1 is a number, too, whatever follows
+        if not _is_in_a_word(before) and (begins or not _is_in_a_word(after)):
             return True
-        at = classes.find(b"_0", at + 1)
-    at = classes.find(b"0x") if _RADIX.search(data) else -1
-    while at >= 0:
-        if data[at : at + 1] == b"0" and _is_odd_radix(data[at - 1 : at], data[at + 1]):
+    for found in _RADIX.finditer(data):
+        at = found.start()
+        if _is_odd_radix(data[at - 1 : at], data[at + 1]):
             return True
-        at = classes.find(b"0x", at + 1)
-    # Of a number with more than 64 characters, one of three parts has so many digits.
-    return b"0" * 21 in classes and re.search(rb"[0-9]{21}", data) is not None
+    return _MANY_DIGITS in signs and _MANY_DIGITS in data.translate(_DIGITS)
 
 
 def _is_in_a_word(byte: bytes) -> bool:
@@ -158,43 +172,64 @@ def _begins_a_node(data: bytes, at: int) -> bool:
     return data[max(0, at - 80) : at].rstrip(b" ")[-1:] in _BEFORE_A_SPACED_NODE
 
 
-def _may_have_odd_blocks(data: bytes, classes: bytes) -> bool:
+def _may_have_odd_blocks(data: bytes) -> bool:
     """A block of text that states its own indentation, `|2`; and in brackets, what is none."""
-    at = classes.find(b">")
-    while at >= 0:
-        if data[at - 2 : at] == b": ":  # as nearly all do
-            if not _BLOCK_HEADER.match(data, at + 1):
-                return True
-        elif _begins_a_node(data, at):
-            before = data[max(0, at - 80) : at].rstrip(b" ")[-1:]
-            if before in b",[{" or not _BLOCK_HEADER.match(data, at + 1):
-                return True
-        at = classes.find(b">", at + 1)
+    for sign, candidate in _BLOCKS.items():
+        if sign in data and any(
+            _is_odd_block(data, found.start()) for found in candidate.finditer(data)
+        ):
+            return True
     return False
 
 
-def _may_span_lines_in_brackets(data: bytes, classes: bytes) -> bool:
+def _is_odd_block(data: bytes, at: int) -> bool:
+    if not _begins_a_node(data, at):
+        return False
+    before = data[max(0, at - 80) : at].rstrip(b" ")[-1:]
+    return before in b",[{" or not _BLOCK_HEADER.match(data, at + 1)
+
+
+def _may_span_lines_in_brackets(data: bytes, signs: bytes) -> bool:
     """A flow collection over several lines, in which a key may then be, too."""
-    at = classes.find(b"(") if _may_be_unbalanced(data) else -1
+    return _may_be_unbalanced(signs) and _spans_lines_in_brackets(data)
+
+
+def _may_be_unbalanced(signs: bytes) -> bool:
+    """Whether any line has more brackets of a kind than it closes: mostly none has."""
+    left = signs.translate(None, _NO_BRACKETS)
+    for _ in range(3):
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(left.strip(b"\n"))
+
+
+def _spans_lines_in_brackets(data: bytes) -> bool:
+    marked = data.translate(_AS_BRACKETS)
+    at = marked.find(b"(")
     while at >= 0:
-        end = classes.find(b"\n", at)
+        end = marked.find(b"\n", at)
         if data.count(b"[", at, end) != data.count(b"]", at, end) or (
             data.count(b"{", at, end) != data.count(b"}", at, end)
         ):
             while at >= 0:
                 if _begins_a_node(data, at):
                     return True
-                at = classes.find(b"(", at + 1, end)
-        at = classes.find(b"(", end)
-    return _LINE_OF_A_VALUE.search(data) is not None
+                at = marked.find(b"(", at + 1, end)
+        at = marked.find(b"(", end)
+    return False
 
 
-def _may_be_unbalanced(data: bytes) -> bool:
-    """Whether any line has more brackets of a kind than it closes: mostly none has."""
-    left = data.translate(None, _NO_BRACKETS)
-    for _ in range(3):
-        left = left.replace(b"[]", b"").replace(b"{}", b"")
-    return bool(left.strip(b"\n"))
+def _may_have_odd_colons(data: bytes) -> bool:
+    """A line that begins with one, and in brackets a key without a space behind it: `[a:]`."""
+    for found in _ODD_COLON.finditer(data):
+        at = found.start()
+        start = data.rfind(b"\n", 0, at) + 1
+        if not data[start:at].strip(b" "):
+            return True
+        if len(found[0]) > 1 and any(
+            data[place] in b"[{" and _begins_a_node(data, place) for place in range(start, at)
+        ):
+            return True
+    return False
 
 
 def _may_end_in_an_empty_block(data: bytes) -> bool:

@@ -39,9 +39,10 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}: {self.code} {word}{self.message}"
 
 
-def sort_key(problem: Problem) -> tuple[str, int, int, str, str]:
-    """Order by place, then code, then text."""
-    return (problem.path, problem.line, problem.column, problem.code, problem.message)
+def sort_key(problem: Problem) -> tuple[str, int, int, str, str, bool]:
+    """Order by place, then code, then text; only equal problems have equal keys."""
+    milder = problem.severity is not Severity.ERROR
+    return (problem.path, problem.line, problem.column, problem.code, problem.message, milder)
 
 
 def sort_and_limit(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -53,7 +54,12 @@ def sort_and_limit(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     kept: list[Problem] = []
     dropped: dict[str, Problem] = {}
     told: dict[str, int] = {}
-    for problem in sorted(set(problems), key=sort_key):
+    last = None
+    for problem in sorted(problems, key=sort_key):
+        # Equal ones are neighbours. A set of them would ask an enum in Python for its hash.
+        if problem == last:
+            continue
+        last = problem
         count = told.get(problem.path, 0) + 1
         told[problem.path] = count
         if count <= MAX_PROBLEMS:

@@ -6,7 +6,6 @@ should be.
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +59,8 @@ _SYNONYMS = {
 def read_schema(name: str = "contract-v1") -> dict[str, Any]:
     """One of the schemas, that of native contracts by default, as shipped for editors."""
     file = SCHEMA_FOLDER / f"{name}.json"
+    import json  # noqa: PLC0415 - 1 ms, and what is valid is so without the schema
+
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 
@@ -212,7 +213,8 @@ def _missing_keys(
     present = {*_mapping_of(error), *_guesses(error).values()}
     for key in _schema_of(error)["required"]:
         if key not in present:
-            what = f"{way_to(document.value, [*keys, key])} is missing"
+            remedy = f"; write `apiVersion: {API_VERSION}`" if key == "apiVersion" else ""
+            what = f"{way_to(document.value, [*keys, key])} is missing{remedy}"
             yield document.problem("PV012", what, document.position(keys))
 
 

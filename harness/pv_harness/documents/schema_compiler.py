@@ -41,7 +41,6 @@ TYPE_CHECKING = False  # typing itself costs 4 ms
 if TYPE_CHECKING:
     from typing import Any
 
-_ABSENT = object()
 '''
 _FIRST_LINE = '"""True for valid data, and for no other; False where that is not sure."""'
 _SAYS_NOTHING = {"title", "description", "examples", "default", "x-expected", "$schema", "$id"}
@@ -125,9 +124,9 @@ class _Compiler:
                 yield f"item = value.get({key!r})"
                 yield from self._value(where, "item", item)
                 continue
-            yield f"item = value.get({key!r}, _ABSENT)"
-            yield "if item is not _ABSENT:"
+            yield f"if {key!r} in value:"
             yield "    known += 1"
+            yield f"    item = value[{key!r}]"
             yield from _indented(self._value(where, "item", item))
         yield from _unless("known == len(value)")
 

@@ -5,7 +5,6 @@ Comments and layout don't count, and of a file that others use as well only the 
 
 from __future__ import annotations
 
-import json
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,8 @@ _PYTEST_FILES = (
 
 def pytest_tables(folder: Path) -> Iterator[tuple[str, str]]:
     """Name and digest of each table in this folder that could configure pytest."""
+    import json  # noqa: PLC0415 - 1 ms, and a validation has no use for it
+
     for name in _PYTEST_FILES:
         try:
             data = read_regular(folder / name, _MAX_SIZE_BYTES)

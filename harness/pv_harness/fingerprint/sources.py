@@ -9,14 +9,15 @@ is found by the other half, the modules observed during a run.
 from __future__ import annotations
 
 import ast
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes, digest_of
+from pv_harness.fingerprint.imports import imported_names, packages_above
 from pv_harness.fingerprint.settings import input_command, pytest_tables
+from pv_harness.fingerprint.spelling import list_definitions, syntax_digest
 from pv_harness.fingerprint.syntax import SYNTAX_ERRORS
 from pv_harness.regular_file import is_regular, read_regular
 
@@ -64,7 +65,7 @@ class SourceFile:
         The statements between two of them stand together under the name "module level".
         Most commands follow imports and never need this. Empty where nothing was parsed.
         """
-        return "" if self.tree is None else "\n".join(_definitions(self.tree))
+        return "" if self.tree is None else "\n".join(list_definitions(self.tree))
 
     @cached_property
     def syntax_digest(self) -> str:
@@ -118,13 +119,13 @@ class SourceTree:
 
     def find_with_packages(self, name: str) -> list[Path]:
         """The files of a module and of the packages above it, as far as they are there."""
-        found = map(self.find_module, (*_packages_above(name), name))
+        found = map(self.find_module, (*packages_above(name), name))
         return [path for path in found if path is not None]
 
     def _look_for(self, name: str) -> Path | None:
         if not all(name.split(".")):
             return None  # `from . import x` where there is no package
-        above = filter(None, map(self.find_module, _packages_above(name)))
+        above = filter(None, map(self.find_module, packages_above(name)))
         if any(file.name != "__init__.py" for file in above):
             return None  # a name in a module that is no package, most often a function
         relative = name.replace(".", "/")
@@ -332,25 +333,13 @@ class SourceTree:
         except SYNTAX_ERRORS:
             return SourceFile(path, digest_bytes(data), None, ())
         package = self._package_of(path)
-        named = set(_imported_names(tree, package))
-        imports = tuple(sorted(named.union(*map(_packages_above, named))))
+        named = set(imported_names(tree, package))
+        imports = tuple(sorted(named.union(*map(packages_above, named))))
         return SourceFile(path, digest_bytes(data), tree, imports)
 
     def _package_of(self, path: Path) -> str:
         name = self.module_name(path) or self._of_root.module_name(path) or ""
         return name if path.name == "__init__.py" else name.rpartition(".")[0]
-
-
-def syntax_digest(tree: ast.AST) -> str:
-    """SHA-256 of a syntax tree without positions: comments and layout don't change it.
-
-    Absent optional fields are left out, so that a Python version that adds one gives the same
-    digest for the same source.
-    """
-    state = hashlib.sha256()
-    for piece in _spell(tree):
-        state.update(piece.encode("utf-8", "surrogatepass"))
-    return state.hexdigest()
 
 
 def _is_there(place: str) -> bool:
@@ -360,106 +349,3 @@ def _is_there(place: str) -> bool:
         return Path(place).is_dir() or Path(f"{place}.py").is_file()
     except OSError:
         return True  # a name that no file can have: to look closer is never wrong
-
-
-MODULE_LEVEL = "module level"
-_SHORT = 12
-
-
-def _definitions(tree: ast.Module) -> Iterator[str]:
-    between: list[ast.stmt] = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if between:
-                yield f"{_short_digest(between)} {MODULE_LEVEL}"
-                between = []
-            yield f"{_short_digest([node])} {node.name}"
-        else:
-            between.append(node)
-    if between:
-        yield f"{_short_digest(between)} {MODULE_LEVEL}"
-
-
-def _short_digest(nodes: list[ast.stmt]) -> str:
-    return syntax_digest(ast.Module(body=nodes, type_ignores=[]))[:_SHORT]
-
-
-@dataclass(frozen=True, slots=True)
-class _Inner:
-    """A value whose spelling stands in the middle of another's."""
-
-    value: object
-
-
-def _spell(tree: ast.AST) -> Iterator[str]:
-    # A stack of our own: a sum of a thousand terms is as many levels deep.
-    open_values = [_parts(tree)]
-    while open_values:
-        part = next(open_values[-1], None)
-        if part is None:
-            open_values.pop()
-        elif isinstance(part, _Inner):
-            open_values.append(_parts(part.value))
-        else:
-            yield part
-
-
-def _parts(node: object) -> Iterator[str | _Inner]:
-    if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if value is not None and value != []:
-                yield f" {name}="
-                yield _Inner(value)
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for item in node:
-            yield _Inner(item)
-            yield ","
-        yield "]"
-    else:
-        yield f"{type(node).__name__}:{node!r}"
-
-
-def _imported_names(tree: ast.AST, package: str) -> Iterator[str]:
-    for node in _executed_nodes(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
-        elif isinstance(node, ast.ImportFrom):
-            module = _absolute_module(node, package)
-            yield module
-            for alias in node.names:
-                yield f"{module}.{alias.name}"
-
-
-def _packages_above(name: str) -> Iterator[str]:
-    """The packages that are imported first, whether or not the module is found in them."""
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts)))
-
-
-def _executed_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        yield node
-        if isinstance(node, ast.If) and _is_type_checking(node.test):
-            pending.extend(node.orelse)
-        else:
-            pending.extend(ast.iter_child_nodes(node))
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
-
-
-def _absolute_module(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".") if package else []
-    kept = parts[: len(parts) - (node.level - 1)]
-    return ".".join([*kept, *([node.module] if node.module else [])])

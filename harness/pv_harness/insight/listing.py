@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pv_harness.board.lines import Painter, cells, cut, pad, wrap
-from pv_harness.board.phrases import harmless
+from pv_harness.board.phrases import label_of
 from pv_harness.deriving.status import StatusKind
 from pv_harness.errors import UsageError
 from pv_harness.wording import counted
@@ -82,10 +82,10 @@ def choose(rows: Sequence[Row], wanted: Wanted) -> tuple[Row, ...]:
 def render_text(rows: Sequence[Row], total: int, *, width: int, color: bool = False) -> str:
     """The rows in lines of at most `width` columns, then how many of `total` they are."""
     painter = Painter(color=color)
-    name = max([0, *(cells(_label(row)) for row in rows)])
+    name = max([0, *(cells(label_of(row)) for row in rows)])
     lines: list[str] = []
     for row in rows:
-        lines.append(cut(f"{pad(_label(row), name)}  {_level_of_ceiling(row)}", width))
+        lines.append(cut(f"{pad(label_of(row), name)}  {_level_of_ceiling(row)}", width))
         claim = row.falsifier
         about = [
             counted(len(row.checks), "check"),
@@ -137,11 +137,4 @@ def _refuse_unknown(
 
 def _level_of_ceiling(row: Row) -> str:
     """`PARTIAL/INTEGRATION`, and `NOT_RUN/INTEGRATION` where no level holds."""
-    status = row.status
-    holds = status.kind is StatusKind.LEVEL and status.level is not None
-    word = status.level.value if holds and status.level else status.kind.value
-    return f"{word}/{status.ceiling.value}"
-
-
-def _label(row: Row) -> str:
-    return harmless(row.falsifier.id) + ("" if row.falsifier.counted else "¹")
+    return f"{row.status.word}/{row.status.ceiling.value}"

@@ -20,9 +20,9 @@ from pv_harness.measuring.record import (
     never_started,
     read_collected,
     read_records,
-    read_starts,
     record_path,
 )
+from pv_harness.measuring.running_checks import read_starts
 from pv_harness.measuring.watch import Watch
 
 

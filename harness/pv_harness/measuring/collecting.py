@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_harness.evidence.records import RunRecord, Verdict
-from pv_harness.fingerprint.manifest import (
-    build_manifest,
-    find_changes,
-    mark_unasked,
-    names_held,
-    note_absent,
-)
+from pv_harness.fingerprint.building import build_manifest
+from pv_harness.fingerprint.changes import find_changes
+from pv_harness.fingerprint.manifest import mark_unasked, names_held, note_absent
 from pv_harness.measuring.environment import describe_environment, find_devices
 from pv_harness.measuring.plan import blocked_by
 from pv_harness.measuring.uncovered import uncovered_files

@@ -12,7 +12,7 @@ from pv_harness.errors import InfrastructureError
 from pv_harness.measuring.command import clean_environment
 from pv_harness.measuring.devices import THREADS, available_cores, threads_per_worker
 from pv_harness.measuring.plan import PLAN_VARIABLE
-from pv_harness.measuring.record import group_path
+from pv_harness.measuring.running_checks import group_path
 
 
 if TYPE_CHECKING:

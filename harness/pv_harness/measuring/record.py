@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pv_harness.digest import digest_bytes
 from pv_harness.errors import InfrastructureError
@@ -29,8 +27,10 @@ if TYPE_CHECKING:
     from pv_harness.evidence.records import Series
     from pv_harness.judging.measurement import Measurement
 
-_MAX_SIZE_BYTES = 256 << 20
-_NOT_OURS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+MAX_SIZE_BYTES = 256 << 20
+"""Of one file in the folder of records."""
+NOT_OURS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading such a file raises where something else has written it."""
 
 
 class Outcome(Enum):
@@ -117,94 +117,6 @@ def record_path(record_dir: Path, node: str) -> Path:
     return record_dir / f"check-{node_key(node)}.json"
 
 
-class StartMark:
-    """The mark that one check has started; it is locked for as long as the check runs.
-
-    The system lets go of the lock when the process ends, however it ends: so a check that
-    takes its time is told from one whose process is gone.
-    """
-
-    def __init__(self, record_dir: Path, node: str) -> None:
-        target = record_dir / f"start-{node_key(node)}.json"
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        self._descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        os.write(self._descriptor, node.encode("utf-8", "surrogateescape"))
-        temporary.replace(target)
-
-    def release(self) -> None:
-        """Say that the check no longer runs."""
-        os.close(self._descriptor)
-
-
-def read_starts(record_dir: Path) -> dict[str, Path]:
-    """Node ID -> the mark of every check that has started."""
-    return {read_node(mark): mark for mark in record_dir.glob("start-*.json")}
-
-
-class Shown:
-    """What a check has measured so far, for whoever waits for a certain measurement.
-
-    Written in every run alike: a check can't tell from it whether anybody waits.
-    """
-
-    def __init__(self, record_dir: Path, node: str, falsifier_id: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        self._descriptor = os.open(_shown_path(record_dir, node), flags, 0o600)
-        self._write({"node": node, "falsifier_id": falsifier_id})
-
-    def add(self, measurement: Measurement) -> None:
-        """Show one more."""
-        self._write(measurement_to_json(measurement))
-
-    def close(self) -> None:
-        """Nothing more will be shown: the record of the check says it all."""
-        os.close(self._descriptor)
-
-    def _write(self, line: dict[str, Any]) -> None:
-        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
-
-
-def read_shown(record_dir: Path, node: str) -> CheckRecord | None:
-    """What a check that has not ended has measured so far, as the record of a red one.
-
-    None if it has measured nothing yet.
-
-    Raises:
-        InfrastructureError: what lies there is something else.
-    """
-    file = _shown_path(record_dir, node)
-    try:
-        head, *lines = read_growing(file, _MAX_SIZE_BYTES).split(b"\n")
-        # The last is empty, or still being written.
-        found = tuple(measurement_from_json(json.loads(line)) for line in lines[:-1])
-        falsifier_id = json.loads(head)["falsifier_id"] if lines else ""
-    except FileNotFoundError:
-        return None
-    except _NOT_OURS as error:
-        raise _written_by_others(file, "a list of measurements") from error
-    return CheckRecord(node, falsifier_id, Outcome.FAILED, found) if found else None
-
-
-def _shown_path(record_dir: Path, node: str) -> Path:
-    return record_dir / f"shown-{node_key(node)}.jsonl"
-
-
-def read_node(mark: Path) -> str:
-    """The node ID of the check whose mark this is."""
-    return mark.read_text(encoding="utf-8", errors="surrogateescape")
-
-
-def still_runs(mark: Path) -> bool:
-    """True while a process that started this check is there and has not ended it."""
-    with contextlib.suppress(FileNotFoundError), mark.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
 def write_collected(record_dir: Path, nodes: Sequence[str]) -> None:
     """Note the checks that this process has collected, before any is left out."""
     name = digest_bytes("\0".join(nodes).encode())[:32]
@@ -225,15 +137,16 @@ def read_collected(record_dir: Path) -> frozenset[str]:
 
 def _read_nodes(file: Path) -> list[str]:
     try:
-        nodes = json.loads(read_regular(file, _MAX_SIZE_BYTES))
-    except _NOT_OURS as error:
-        raise _written_by_others(file, "a list of checks") from error
+        nodes = json.loads(read_regular(file, MAX_SIZE_BYTES))
+    except NOT_OURS as error:
+        raise written_by_others(file, "a list of checks") from error
     if not isinstance(nodes, list) or not all(isinstance(node, str) for node in nodes):
-        raise _written_by_others(file, "a list of checks")
+        raise written_by_others(file, "a list of checks")
     return nodes
 
 
-def _written_by_others(file: Path, wanted: str) -> InfrastructureError:
+def written_by_others(file: Path, wanted: str) -> InfrastructureError:
+    """The error for a file in the folder of records that is not what pv writes there."""
     return InfrastructureError(
         f"{printable(file.name)}: is not {wanted}; something that the checks ran has written "
         "into the folder of records that PV_PLAN names, so that none of them can be believed"
@@ -243,20 +156,7 @@ def _written_by_others(file: Path, wanted: str) -> InfrastructureError:
 def never_started(record_dir: Path, node: str) -> InfrastructureError:
     """The error for a record of a check that no process has begun to run."""
     wanted = f"the record of a check that has started ({printable(node)})"
-    return _written_by_others(record_path(record_dir, node), wanted)
-
-
-def group_path(record_dir: Path, group: int) -> Path:
-    """Where the mark lies that a check's command runs, in a process group of its own."""
-    return record_dir / f"group-{group}"
-
-
-def read_groups(record_dir: Path) -> Iterator[int]:
-    """The process groups of commands that have not ended."""
-    for mark in record_dir.glob("group-*"):
-        number = mark.name.removeprefix("group-")
-        if number.isascii() and number.isdecimal():
-            yield int(number)
+    return written_by_others(record_path(record_dir, node), wanted)
 
 
 def write_record(record_dir: Path, record: CheckRecord) -> None:
@@ -293,15 +193,15 @@ def read_record(file: Path) -> CheckRecord:
     """
     try:
         record = _read_record(file)
-    except _NOT_OURS as error:
-        raise _written_by_others(file, "a record of a check") from error
+    except NOT_OURS as error:
+        raise written_by_others(file, "a record of a check") from error
     if record_path(file.parent, record.node) != file:
-        raise _written_by_others(file, "the record of the check that it is called after")
+        raise written_by_others(file, "the record of the check that it is called after")
     return record
 
 
 def _read_record(file: Path) -> CheckRecord:
-    data = json.loads(read_regular(file, _MAX_SIZE_BYTES))
+    data = json.loads(read_regular(file, MAX_SIZE_BYTES))
     return CheckRecord(
         node=data["node"],
         falsifier_id=data["falsifier_id"],
@@ -338,7 +238,7 @@ def read_children(record_dir: Path, node: str) -> ChildFacts:
     peak, damage, lost = 0, "", ""
     for file in sorted(record_dir.glob(f"child-{node_key(node)}-*.jsonl")):
         try:
-            lines = read_growing(file, _MAX_SIZE_BYTES).splitlines(keepends=True)
+            lines = read_growing(file, MAX_SIZE_BYTES).splitlines(keepends=True)
         except OSError as error:
             damage = damage or f"{printable(file.name)}: {reason(error)}"
             continue

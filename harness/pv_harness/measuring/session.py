@@ -15,12 +15,10 @@ from pv_harness.measuring.command import clean_environment, run_command
 from pv_harness.measuring.cuda_memory import peak_since, read_memory, reset_peak
 from pv_harness.measuring.curves import make_series
 from pv_harness.measuring.described import refuse_odd_facts, whole_number
+from pv_harness.measuring.failed_command import describe_failed
 from pv_harness.measuring.record import (
     CheckRecord,
     Outcome,
-    Shown,
-    StartMark,
-    group_path,
     node_key,
     read_children,
     write_record,
@@ -31,6 +29,7 @@ from pv_harness.measuring.recorder import (
     child_environment,
     imported_files,
 )
+from pv_harness.measuring.running_checks import Shown, StartMark, group_path
 
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class CurrentCheck:
     reason: str = ""
     timed_out: bool = False
     phases: list[str] = field(default_factory=list)
+    failed_command: CompletedCommand | None = None
+    """The last command that did not end with 0: where the check fails, most often why."""
 
     def broken_bounds(self) -> tuple[Judgement, ...]:
         """The judgements of this check's measurements that do not hold."""
@@ -86,9 +87,15 @@ class CurrentCheck:
         if self.outcome is not Outcome.PASSED or outcome == "passed":
             return
         self.timed_out = timed_out
-        # Any text may come from a check: one that can't be encoded must not lose the record.
-        encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-        self.reason = "\n".join(encodable[:_REASON_CHARS].splitlines()[:_REASON_LINES])
+        command = describe_failed(self.failed_command) if self.failed_command else ""
+        self.reason = "\n".join(
+            part
+            for part in (
+                _first_lines(text, _REASON_CHARS - len(command), _REASON_LINES),
+                _first_lines(command, _REASON_CHARS, _REASON_LINES),
+            )
+            if part
+        )
         if outcome == "skipped":
             self.outcome = Outcome.BLOCKED if self.blocked else Outcome.SKIPPED
             self.reason = self.blocked or self.reason
@@ -249,7 +256,11 @@ class CheckSession:
 
     def run(self, args: Sequence[str], **options: Any) -> CompletedCommand:
         """Run a command for the current check."""
-        return self._run(self._running().node, args, **options)
+        check = self._running()
+        done = self._run(check.node, args, **options)
+        if done.returncode != 0:
+            check.failed_command = done
+        return done
 
     def run_shared(self, args: Sequence[str], **options: Any) -> CompletedCommand:
         """Run a command for the fixture that is being set up, and so for all its users."""
@@ -387,6 +398,12 @@ def _end_of(check: CurrentCheck, children: Sequence[ChildFacts]) -> tuple[Outcom
     if lost and check.outcome is not Outcome.FAILED:
         return Outcome.ERROR, f"{lost}, which is lost; {_HAND_OVER}"
     return check.outcome, check.reason
+
+
+def _first_lines(text: str, chars: int, lines: int) -> str:
+    """As much of a text as a record holds; one that can't be encoded must not lose it."""
+    encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "\n".join(encodable[:chars].splitlines()[:lines])
 
 
 def _shared_node(fixture: str) -> str:

@@ -9,15 +9,13 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pv_harness.measuring.command import kill_group
-from pv_harness.measuring.record import (
+from pv_harness.measuring.record import read_record, record_path, write_record
+from pv_harness.measuring.running_checks import (
     group_path,
     read_groups,
     read_node,
-    read_record,
     read_shown,
-    record_path,
     still_runs,
-    write_record,
 )
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _WORKFLOW = ".github/workflows/pv.yml"
 _KEYS = "*.key.pem"
 _INSTALL_SUBJECT = "    - run: python -m pip install --editable .\n"
+_INSTALL_NEEDS = "    # What your code imports is installed here as well: torch, say.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _plan_file(found: Repository, name: str, note: str, text: str) -> Change:
 
 
 def _workflow(found: Repository) -> str:
-    install = _INSTALL_SUBJECT if found.is_installable else ""
+    install = _INSTALL_SUBJECT if found.is_installable else _INSTALL_NEEDS
     extras = "run,sign" if found.project.keys else "run"
     return fill("workflow.yml", {"INSTALL": install, "EXTRAS": extras})
 

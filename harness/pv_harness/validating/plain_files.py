@@ -59,7 +59,7 @@ class PlainFile(NamedTuple):
     Attributes:
         depends_on: IDs of the contracts that it builds on.
         planted: the files that its defects and controls change, as it calls them.
-        problems: a warning for each claim without a check.
+        unbound: each claim without a check: its ID, and the line and column of that.
     """
 
     path: str
@@ -67,7 +67,25 @@ class PlainFile(NamedTuple):
     claims: tuple[Counted, ...]
     depends_on: tuple[str, ...]
     planted: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    unbound: tuple[tuple[str, int, int], ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """A warning for each claim without a check."""
+        return tuple(
+            Problem(self.path, line, column, "PV032", f"{i}: {unbound(i)}", Severity.WARNING)
+            for i, line, column in self.unbound
+        )
+
+    def as_row(self) -> tuple[Any, ...]:
+        """The same of plain tuples alone, which `marshal` takes."""
+        return (*self[:2], tuple(map(tuple, self.claims)), *self[3:])
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> PlainFile:
+        """The file that a row was made of."""
+        path, contract_id, claims, *rest = row
+        return cls(path, contract_id, tuple(map(Counted._make, claims)), *rest)
 
 
 PlainReading: TypeAlias = "Callable[[Sequence[FoundFile], World], Mapping[str, PlainFile]]"
@@ -113,11 +131,11 @@ class PlainReader:
         claims = tuple(map(_count, value["falsifiers"]))
         if len({claim.id for claim in claims}) < len(claims):
             return None
-        problems = self._unbound(name, data, claims)
+        places = self._unbound(data, claims)
         depends_on = tuple(value["metadata"].get("depends_on", ()))
-        if problems is None or value["id"] in depends_on:
+        if places is None or value["id"] in depends_on:
             return None
-        return PlainFile(name, value["id"], claims, depends_on, tuple(planted), problems)
+        return PlainFile(name, value["id"], claims, depends_on, tuple(planted), places)
 
     def name_of(self, file: FoundFile) -> str:
         """What problems call the file: its place below the project's root, if it is there."""
@@ -131,8 +149,9 @@ class PlainReader:
 
     def _judge(self, entry: Mapping[str, Any]) -> dict[str, None] | None:
         """The files that a faultless claim plants changes in; None for any other claim."""
-        if any(is_left(entry[name]) for name in TEXTS):
-            return None
+        for name in TEXTS:
+            if is_left(entry[name]):
+                return None
         shape = {key: entry[key] for key in entry if key not in _PROSE}
         key = marshal.dumps(shape, 2)  # without references: equal data has equal bytes
         if key not in self._planted:
@@ -144,20 +163,19 @@ class PlainReader:
         return self._planted[key]
 
     def _unbound(
-        self, path: str, data: bytes, claims: Collection[Counted]
-    ) -> tuple[Problem, ...] | None:
-        """A warning for each claim without a check; None where its place is not plain."""
+        self, data: bytes, claims: Collection[Counted]
+    ) -> tuple[tuple[str, int, int], ...] | None:
+        """As `PlainFile.unbound`; None where a place is not plain."""
         missing = [claim for claim in claims if claim.id not in self._bound]
         if missing and _SPELLING_ESCAPE.search(data):
             return None
-        problems = []
+        places = []
         for claim in missing:
             place = _place_of_id(data, claim.id.encode())
             if place is None:
                 return None
-            text = f"{claim.id}: {unbound(claim.id)}"
-            problems.append(Problem(path, *place, "PV032", text, Severity.WARNING))
-        return tuple(problems)
+            places.append((claim.id, *place))
+        return tuple(places)
 
 
 def count_falsifier(falsifier: Falsifier) -> Counted:

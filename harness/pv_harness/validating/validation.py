@@ -7,10 +7,7 @@ skipped one. Nothing is imported and nothing is run.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pv_harness.contracts.bindings import scan_checks
 from pv_harness.contracts.file_search import (
@@ -20,18 +17,16 @@ from pv_harness.contracts.file_search import (
     list_contract_files,
     list_files,
 )
-from pv_harness.contracts.reading import read_contract, read_falsifier
+from pv_harness.contracts.reading import read_contract
 from pv_harness.documents.problem import Problem, Severity, sort_and_limit
-from pv_harness.documents.schema_check import API_VERSION, check_schema
 from pv_harness.errors import ContractError
 from pv_harness.policy.kinds import OTHER_KINDS
 from pv_harness.project import no_contracts
-from pv_harness.validating.collisions import find_colliding
+from pv_harness.validating.examining import examine_all, with_unsaved
 from pv_harness.validating.report import Report
 from pv_harness.validating.rules import apply_rules
 from pv_harness.validating.rules.planting import UNPLANTABLE, find_unplantable
-from pv_harness.validating.rules.world import Claim, Draft, survey
-from pv_harness.wording import printable, show
+from pv_harness.validating.rules.world import survey
 
 
 if TYPE_CHECKING:
@@ -43,12 +38,10 @@ if TYPE_CHECKING:
     from pv_harness.documents.document import Document
     from pv_harness.policy.rules import Surroundings
     from pv_harness.project import Project
-    from pv_harness.validating.foreign.judging import ForeignFile, ForeignReport
+    from pv_harness.validating.examining import Examined, ExaminedFile
+    from pv_harness.validating.foreign.judging import ForeignReport
     from pv_harness.validating.plain_files import PlainFile, PlainReading
     from pv_harness.validating.rules.world import World
-
-_DRAFT_CODES = frozenset({"PV005"})
-"""Problems of the YAML that leave data worth judging: the first value of a key given twice."""
 
 
 def validate(
@@ -82,9 +75,9 @@ def validate(
     if read_plain is not None and unsaved is None:
         around = survey(project, (), bindings.checks, complete=True)
         plain = read_plain([*files, *others], around)
-    examined = _examine_all(files, others, project, plain)
+    examined = examine_all(files, others, project, plain)
     if unsaved is not None:
-        examined = _instead(unsaved, project, examined)
+        examined = with_unsaved(unsaved, project, examined)
     return _judge(examined, project, bindings, today, recorded)
 
 
@@ -131,99 +124,8 @@ def load_judged(project: Project) -> Judged:
     return Judged(report.contracts, report.checks, void)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One examined file: a contract's `draft`, another kind's `other`, `foreign`, or none."""
-
-    path: str
-    problems: tuple[Problem, ...]
-    draft: Draft | None = None
-    foreign: ForeignFile | None = None
-    other: Document | None = None
-
-    @property
-    def is_understood(self) -> bool:
-        return not (self.draft is None and self.foreign is None and self.other is None)
-
-    @property
-    def names_all(self) -> bool:
-        """False where it may declare IDs that can't be read, under a misspelt key for one."""
-        draft = self.draft
-        if draft is None:
-            return self.is_understood
-        value: dict[str, Any] = draft.document.value
-        if isinstance(value.get("falsifiers"), list):
-            return len(list(draft.falsifier_ids())) == len(draft.entries)
-        parts = (part for key, part in value.items() if key not in {"metadata", "equations"})
-        return not any(isinstance(part, list | dict) for part in parts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Examined:
-    """All files of a validation: those judged, and those around them, for their names."""
-
-    judged: Sequence[_File]
-    around: Sequence[_File]
-    plain_judged: Sequence[PlainFile] = ()
-    plain_around: Sequence[PlainFile] = ()
-
-    @property
-    def files(self) -> tuple[_File, ...]:
-        return (*self.around, *self.judged)
-
-    @property
-    def plain(self) -> tuple[PlainFile, ...]:
-        return (*self.plain_around, *self.plain_judged)
-
-    @property
-    def is_complete(self) -> bool:
-        return all(file.names_all for file in self.files)
-
-
-def _examine_all(
-    files: Sequence[FoundFile],
-    others: Sequence[FoundFile],
-    project: Project,
-    plain: Mapping[str, PlainFile],
-) -> _Examined:
-    judged = {f.real: _examine(f, project) for f in files if f.real not in plain}
-    around = {
-        f.real: _examine(f, project, names_only=True) for f in others if f.real not in plain
-    }
-    # What collides with a plain file has its place in a message, and so has that file.
-    colliding = _find_colliding(plain, [*judged.values(), *around.values()])
-    judged |= {f.real: _examine(f, project) for f in files if f.real in colliding}
-    around |= {
-        f.real: _examine(f, project, names_only=True) for f in others if f.real in colliding
-    }
-    return _Examined(
-        [judged[f.real] for f in files if f.real in judged],
-        [around[f.real] for f in others if f.real in around],
-        [plain[f.real] for f in files if f.real not in judged],
-        [plain[f.real] for f in others if f.real not in around],
-    )
-
-
-def _find_colliding(plain: Mapping[str, PlainFile], files: Sequence[_File]) -> Collection[str]:
-    drafts = [file.draft for file in files if file.draft is not None]
-    foreign = [f.foreign.contract for f in files if f.foreign is not None]
-    contracts = [draft.contract_id for draft in drafts if draft.contract_id is not None]
-    contracts += [contract.stem for contract in foreign if contract is not None]
-    falsifiers = [identity for draft in drafts for _, identity in draft.falsifier_ids()]
-    falsifiers += [name.id for contract in foreign if contract for name in contract.names]
-    return find_colliding(plain, contracts, falsifiers)
-
-
-def _instead(unsaved: Document, project: Project, examined: _Examined) -> _Examined:
-    """The same with the unsaved document in place of the saved one."""
-    path = project.root / unsaved.path
-    judged = [file for file in examined.judged if file.path != unsaved.path]
-    around = [file for file in examined.around if file.path != unsaved.path]
-    return _Examined([*judged, _examine_document(unsaved, path)], around)
-
-
 def _judge(
-    examined: _Examined,
+    examined: Examined,
     project: Project,
     bindings: Bindings,
     today: date | None,
@@ -253,7 +155,7 @@ def _judge(
 
 
 def _judge_foreign(
-    examined: _Examined, world: World, recorded: Collection[str]
+    examined: Examined, world: World, recorded: Collection[str]
 ) -> ForeignReport | None:
     judged = [file.foreign for file in examined.judged if file.foreign is not None]
     if not judged:
@@ -276,66 +178,7 @@ def _project_files(project: Project) -> list[FoundFile]:
     return sorted(files.values(), key=lambda file: in_parts(file.path))
 
 
-def _examine(file: FoundFile, project: Project, *, names_only: bool = False) -> _File:
-    from pv_harness.documents.loading import load_file  # noqa: PLC0415 - PyYAML: 10 ms
-
-    path = Path(file.path)
-    document = load_file(path, printable(project.relative(path)))
-    return _examine_document(document, path, names_only=names_only)
-
-
-def _examine_document(document: Document, path: Path, *, names_only: bool = False) -> _File:
-    if not document.readable:
-        return _File(document.path, document.problems)
-    if not isinstance(document.value, dict):
-        what = f"the file is {show(document.value)}; it should be a mapping"
-        problem = document.problem("PV009", what, document.position([]))
-        return _File(document.path, (*document.problems, problem))
-    if not _is_native(document.value):
-        # Most projects have no such file, and its import takes longer than all else.
-        from pv_harness.validating.foreign.judging import read_foreign_file  # noqa: PLC0415
-
-        foreign = read_foreign_file(document, path)
-        return _File(document.path, _milder(document.problems), foreign=foreign)
-    kind = document.value.get("kind")
-    if isinstance(kind, str) and kind in OTHER_KINDS:
-        return _File(document.path, document.problems, other=document)
-    if names_only or any(problem.code not in _DRAFT_CODES for problem in document.problems):
-        return _File(document.path, document.problems, Draft(document, ()))
-    return _judge_native(document)
-
-
-def _judge_native(document: Document) -> _File:
-    schema_problems, broken = check_schema(document)
-    problems = (*document.problems, *schema_problems)
-    if document.value.get("apiVersion", API_VERSION) != API_VERSION:
-        problems = tuple(problem for problem in problems if problem.code == "PV013")
-        return _File(document.path, problems, Draft(document, ()))
-    entries = document.value.get("falsifiers")
-    claims = tuple(
-        Claim(document, index, read_falsifier(entry))
-        for index, entry in enumerate(entries if isinstance(entries, list) else ())
-        if index not in broken
-    )
-    return _File(document.path, problems, Draft(document, claims))
-
-
-def _is_native(value: dict[str, Any]) -> bool:
-    """True for a file that says so, and for one that means to: a misspelt key is no way out."""
-    return "falsifiers" in value or any(map(_means_version, value))
-
-
-@lru_cache(maxsize=1024)  # thousands of foreign files have the same few keys
-def _means_version(key: str) -> bool:
-    spelled = key.lower().replace("_", "").replace("-", "")
-    if spelled == "apiversion":
-        return True
-    import difflib  # noqa: PLC0415 - 2 ms that native files need not pay
-
-    return bool(difflib.get_close_matches("apiversion", [spelled], 1, 0.85))
-
-
-def _surroundings(project: Project, examined: _Examined, today: date | None) -> Surroundings:
+def _surroundings(project: Project, examined: Examined, today: date | None) -> Surroundings:
     """What policies are held against; names only where every contract could be read."""
     from pv_harness.policy.rules import Surroundings  # noqa: PLC0415 - 13 ms, for few files
 
@@ -349,20 +192,15 @@ def _surroundings(project: Project, examined: _Examined, today: date | None) -> 
     return Surroundings(names if examined.is_complete else None, tuple(project.keys), today)
 
 
-def _judge_other(file: _File, around: Surroundings) -> tuple[Problem, ...]:
+def _judge_other(file: ExaminedFile, around: Surroundings) -> tuple[Problem, ...]:
     """The problems of a native file that declares no falsifier."""
     if file.other is None:
         return ()
     return OTHER_KINDS[file.other.value["kind"]](file.other, around)
 
 
-def _milder(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Of a foreign file: a key given twice, say. What is there in spite of it is judged."""
-    return tuple(replace(problem, severity=Severity.WARNING) for problem in problems)
-
-
 def _report(
-    examined: _Examined,
+    examined: Examined,
     problems: Iterable[Problem],
     checks: tuple[Check, ...],
     foreign: ForeignReport | None,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pv_harness.contracts.reading import read_contract
 from pv_harness.documents.loading import load
 from pv_harness.errors import PvError, UsageError
-from pv_harness.fingerprint.manifest import EntryKind, build_manifest
+from pv_harness.fingerprint.building import build_manifest
+from pv_harness.fingerprint.manifest import EntryKind
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.git import ask_git, complaint_of
 from pv_harness.wording import show

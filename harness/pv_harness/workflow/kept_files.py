@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pv_harness.documents.problem import Problem, Severity
 from pv_harness.user_cache import keep_bytes
-from pv_harness.validating.plain_files import Counted, PlainFile
+from pv_harness.validating.plain_files import PlainFile
 from pv_harness.workflow.kept_answers import Ground, is_settled, stamp_ground
 from pv_harness.workflow.recalled_answers import name_of, read_entry, seal_entry
 
@@ -69,7 +68,7 @@ def _recall(
         planted, seen, rows = read_entry(place)
         if stamp_ground(ground(planted)).seen != seen:
             return {}
-        return {real: _file_of(row) for real, key, row in rows if keys.get(real) == key}
+        return {real: PlainFile.from_row(r) for real, key, r in rows if keys.get(real) == key}
     except (TypeError, ValueError, OSError):
         return {}
 
@@ -86,7 +85,7 @@ def _remember(
     if not is_settled(stamp.newest_ns, started_ns):
         return
     rows = [
-        (real, key, _row_of(file))
+        (real, key, file.as_row())
         for real, file in found.items()
         if (key := keys.get(real)) and is_settled(max(key[-2:]), started_ns)
     ]
@@ -112,24 +111,4 @@ def _key_of(path: str) -> Key | None:
         facts.st_size,
         facts.st_mtime_ns,
         facts.st_ctime_ns,
-    )
-
-
-def _row_of(file: PlainFile) -> list[Any]:
-    problems = [(p.line, p.column, p.code, p.message) for p in file.problems]
-    return [*file[:2], [tuple(claim) for claim in file.claims], *file[3:-1], problems]
-
-
-def _file_of(row: Sequence[Any]) -> PlainFile:
-    path, contract_id, claims, depends_on, planted, problems = row
-    return PlainFile(
-        path,
-        contract_id,
-        tuple(Counted(*claim) for claim in claims),
-        tuple(depends_on),
-        tuple(planted),
-        tuple(
-            Problem(path, line, column, code, message, Severity.WARNING)
-            for line, column, code, message in problems
-        ),
     )

@@ -35,7 +35,8 @@ def find_release(project: Project) -> Path:
         return found[0]
     where = ", ".join(map(project.relative, project.contracts))
     if not found:
-        raise UsageError(f"{where}: no file of `kind: release` there; give a FILE")
+        remedy = "give a FILE; `pv schema release` says what it holds"
+        raise UsageError(f"{where}: no file of `kind: release` there; {remedy}")
     names = ", ".join(map(project.relative, found))
     raise UsageError(f"{len(found)} files of `kind: release`; give one of {names}")
 

@@ -27,13 +27,6 @@ _EXPLAINING = ("yaml", "jsonschema")
 """Packages whose words end up in ours, where they were asked."""
 
 
-def count_processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def validate_paths(
     paths: Sequence[str],
     project: Project,

@@ -60,7 +60,7 @@ def test_a_refuted_one_shows_the_number_what_the_check_printed_and_the_way_on() 
     assert text.splitlines()[-3:] == [
         "  why not higher  loss is 2.75, but must be ≤ 2.5",
         "    E   assert 1 == 2",
-        "  to change that  correct the code, or the claim; then pv run --prove F-1",
+        "  to change that  correct code, check or claim; then pv run --prove F-1",
     ]
 
 

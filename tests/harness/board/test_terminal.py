@@ -167,7 +167,7 @@ def test_a_row_that_is_reported_apart_is_marked_and_in_no_count() -> None:
     lines = show(make_board(("GOOD", "APART")))
     assert lines[1] == "toy-v1  1 of 1 at their ceiling"
     assert any(line.startswith("✓ FALSIFY-TOY-002¹") for line in lines)
-    assert lines[-1] == "1 reported apart (¹), in no count"
+    assert lines[-1] == "1 reported apart (¹ `counted: false`), in no count"
 
 
 def test_an_empty_board_says_so() -> None:

@@ -85,7 +85,30 @@ def test_a_refuted_one_shows_what_the_check_printed(toy: Toy) -> None:
     assert done.returncode == 1
     assert "  ✗ sum 6 (= 5)\n" in done.stdout
     assert "why not higher  sum is 6, but must be = 5" in done.stdout
-    assert "correct the code, or the claim; then pv run --prove FALSIFY-TOY-001" in done.stdout
+    assert "correct code, check or claim; then pv run --prove FALSIFY-TOY-001" in done.stdout
+
+
+def test_a_bare_assert_is_told_with_the_command_that_failed_and_its_last_words(
+    toy: Toy,
+) -> None:
+    toy.edit("src/toy/cli.py", "print(add(", "raise SystemExit('no such sum') or print(add(")
+    toy.edit(
+        "checks/test_toy.py", 'measure("sum"', 'assert done.returncode == 0\n    measure("sum"'
+    )
+    done = toy.pv("run")
+    assert done.returncode == 1
+    assert "    AssertionError: assert done.returncode == 0\n" in done.stdout
+    explained = toy.pv("explain", "FALSIFY-TOY-001").stdout
+    assert "    the check ran: python -m toy 2 3: exit code 1\n" in explained
+    assert "      | no such sum\n" in explained
+
+
+def test_a_command_that_failed_is_no_matter_where_the_check_passes(toy: Toy) -> None:
+    toy.edit(
+        "checks/test_toy.py", 'measure("sum"', 'cli("python", "-c", "1 / 0"); measure("sum"'
+    )
+    assert toy.pv("run", "--prove").returncode == 0
+    assert "the check ran" not in toy.pv("explain", "FALSIFY-TOY-001").stdout
 
 
 def test_several_are_explained_one_after_another(toy: Toy) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
+import yaml
 
 import pv_harness
 from pv_harness.documents.loading import load_file
@@ -106,6 +107,13 @@ def test_editors_find_the_schema_of_what_is_made(place: Toy) -> None:
         assert first.startswith("# yaml-language-server: $schema=")
         schema = (file.parent / first.partition("=")[2]).read_text()
         assert json.loads(schema) == json.loads((SCHEMAS / "contract-v1.json").read_text())
+
+
+def test_the_workflow_says_where_what_the_code_imports_is_installed(place: Toy) -> None:
+    place.pv("init")
+    text = (place.root / ".github/workflows/pv.yml").read_text()
+    assert "    # What your code imports is installed here as well: torch, say.\n" in text
+    assert yaml.safe_load(text)["jobs"]["falsify"]["steps"]
 
 
 def test_the_workflow_installs_what_signatures_need_where_keys_are_trusted(place: Toy) -> None:

@@ -87,7 +87,7 @@ def test_a_check_that_is_red_on_arrival_is_refuted_and_nothing_is_planted(toy: T
     assert not stored(toy)
     explained = toy.pv("explain", ID).stdout
     assert "  ? minus: not planted: the check is not green without it\n" in explained
-    assert f"correct the code, or the claim; then pv run --prove {ID}\n" in explained
+    assert f"correct code, check or claim; then pv run --prove {ID}\n" in explained
 
 
 def test_a_change_whose_anchor_vanished_is_void_and_all_else_is_judged(proven: Toy) -> None:
@@ -409,7 +409,7 @@ def test_an_interrupt_keeps_what_is_done_and_leaves_nothing_behind(
             os.sched_yield()
     else:
         assert started.returncode == 130
-        assert errors == "pv: interrupted; what was not yet stored is not stored\n"
+        assert errors == "pv: interrupted; what was complete is stored, the rest is due again\n"
     assert _left_in(temporary) == []
     hanging.edit(CONTRACT, f'"{HANG}"', '"return a * b"')
     done = hanging.pv("prove")

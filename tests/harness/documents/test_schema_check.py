@@ -100,6 +100,11 @@ def test_the_schema_names_what_the_code_names() -> None:
             ],
         ),
         ("  rule: r\n", "", ["6:3: PV012 SUM-001: rule is missing"]),
+        (
+            "apiVersion: pv/v1\n",
+            "",
+            ["1:1: PV012 apiVersion is missing; write `apiVersion: pv/v1`"],
+        ),
         ("{title: Sums}", "{}", ["4:11: PV012 metadata.title is missing"]),
         ("id: SUM-001\n  rule", "rule", ["6:3: PV012 falsifiers[0]: id is missing"]),
         (

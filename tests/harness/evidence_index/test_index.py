@@ -39,7 +39,8 @@ from pv_harness.evidence.verification import verify_store, verify_summaries
 from pv_harness.evidence_index import index
 from pv_harness.evidence_index.extract import Extract, extract_records
 from pv_harness.evidence_index.index import read_extract, recall_summaries
-from pv_harness.fingerprint.manifest import Manifest, build_manifest
+from pv_harness.fingerprint.building import build_manifest
+from pv_harness.fingerprint.manifest import Manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.judging.measurement import Measurement
 from pv_harness.policy.conditions import Facts, find_failures

@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv_harness.contracts.bindings import find_checks
-from pv_harness.fingerprint.manifest import (
-    EntryKind,
-    Manifest,
-    build_manifest,
-    find_changes,
-    input_digests,
-)
+from pv_harness.fingerprint.building import build_manifest
+from pv_harness.fingerprint.changes import find_changes
+from pv_harness.fingerprint.manifest import EntryKind, Manifest, input_digests
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.project import load_project
 from pv_harness.validating.validation import load_contracts

@@ -10,12 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pv_harness.contracts.bindings import Check, find_checks
-from pv_harness.fingerprint.manifest import (
-    EntryKind,
-    Manifest,
-    build_manifest,
-    find_changes,
-)
+from pv_harness.fingerprint.building import build_manifest
+from pv_harness.fingerprint.changes import find_changes
+from pv_harness.fingerprint.manifest import EntryKind, Manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.project import load_project
 from pv_harness.regular_file import read_regular

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv_harness.contracts.bindings import find_checks
+from pv_harness.fingerprint.building import build_manifest, digest_path
+from pv_harness.fingerprint.changes import find_changes
 from pv_harness.fingerprint.manifest import (
     Entry,
     EntryKind,
     Manifest,
-    build_manifest,
-    digest_path,
-    find_changes,
     mark_unasked,
     unasked_inputs,
 )

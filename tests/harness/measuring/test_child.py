@@ -18,7 +18,8 @@ from pv_harness.errors import InfrastructureError
 from pv_harness.measuring.child import Measured, run_checks
 from pv_harness.measuring.launch import Launch
 from pv_harness.measuring.plan import Plan, Target
-from pv_harness.measuring.record import Outcome, Shown, read_shown
+from pv_harness.measuring.record import Outcome
+from pv_harness.measuring.running_checks import Shown, read_shown
 
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ HARNESS = Path(__file__).resolve().parents[3] / "harness"
 OWNER = """\
 import pathlib, subprocess, sys
 from pv_harness.measuring.guard import guarded_folder
-from pv_harness.measuring.record import group_path
+from pv_harness.measuring.running_checks import group_path
 
 with guarded_folder("pv-test-guard-") as folder:
     (folder / "records-1").mkdir()

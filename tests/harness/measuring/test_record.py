@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pv_harness.judging.measurement import Measurement
-from pv_harness.measuring.record import (
-    ChildFacts,
-    Shown,
-    node_key,
-    read_children,
-    read_shown,
-)
+from pv_harness.measuring.record import ChildFacts, node_key, read_children
 
 
 if TYPE_CHECKING:
@@ -65,36 +58,3 @@ def test_a_line_that_is_no_note_is_damage_and_the_others_count(
     assert (facts.reached, facts.cuda_peak_bytes) == (("a:b",), 3)
     assert facts.damage.startswith(f"line 2 of child-{node_key('node')}-7.jsonl: ")
     assert said in facts.damage
-
-
-def test_what_is_shown_may_grow_while_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = Shown(tmp_path, "node", "F-1")
-    shown.add(Measurement("loss", 1.0))
-    waiting = [2.0]
-    read = os.read
-
-    def read_and_show(descriptor: int, most: int) -> bytes:
-        data = read(descriptor, most)
-        while waiting:
-            shown.add(Measurement("loss", waiting.pop()))
-        return data
-
-    monkeypatch.setattr(os, "read", read_and_show)
-    found = read_shown(tmp_path, "node")
-    shown.close()
-    assert found is not None
-    assert [m.value for m in found.measurements] == [1.0, 2.0]
-
-
-def test_a_measurement_that_is_half_shown_is_not_shown_yet(tmp_path: Path) -> None:
-    shown = Shown(tmp_path, "node", "F-1")
-    for value in (1.0, 2.0):
-        shown.add(Measurement("loss", value))
-    shown.close()
-    (file,) = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes()[:-3])
-    found = read_shown(tmp_path, "node")
-    assert found is not None
-    assert [m.value for m in found.measurements] == [1.0]

@@ -319,7 +319,7 @@ def test_what_is_lacking_in_several_lanes_is_told_once(build: Build) -> None:
         (
             "level",
             "lanes cpu and cuda: PARTIAL is below INTEGRATION: a.cli:main was not reached",
-            "run the command in the check, with `cli`",
+            "run the command in the check, with `cli`; scripts as `python -m a.cli`",
         ),
         (
             "age",

@@ -66,7 +66,7 @@ def test_the_text_names_conditions_cures_and_all_that_is_excused(build: Build) -
     assert render_gate_text(everything(build), width=88) == (
         "FALSIFY-A-002: PARTIAL/INTEGRATION, INTEGRATION is required\n"
         "  level       PARTIAL is below INTEGRATION: a.cli:main was not reached\n"
-        "            → run the command in the check, with `cli`\n"
+        "            → run the command in the check, with `cli`; scripts as `python -m a.cli`\n"
         "waived  FALSIFY-A-003 until 2027-03-01 by o (WAIVE-1, #7): FAILED: wrong is not 0\n"
         "allowed by the ratchet  FALSIFY-A-004: never measured\n"
         "pv-ratchet.yaml:5: FALSIFY-A-001 is good enough now; delete the line: pv gate\n"
@@ -108,7 +108,7 @@ def test_annotations_stand_at_the_claim_the_ratchet_and_the_waiver(build: Build)
     )
     assert shown[0].endswith(
         "::PARTIAL is below INTEGRATION: a.cli:main was not reached%0A"
-        "To change that: run the command in the check, with `cli`"
+        "To change that: run the command in the check, with `cli`; scripts as `python -m a.cli`"
     )
     assert shown[1].endswith(
         "::FALSIFY-A-003 until 2027-03-01 by o (WAIVE-1, #7): FAILED: wrong is not 0"

@@ -277,6 +277,17 @@ def test_an_entry_point_in_an_unknown_module_is_refused(project: Project) -> Non
     ]
 
 
+def test_of_a_file_that_does_not_parse_no_function_is_said_to_be_missing(
+    project: Project,
+) -> None:
+    edit(project, "def main(", "def main(:", "src/subject/cli.py")
+    (problem,) = found(project)
+    assert problem.endswith(
+        "src/subject/cli.py does not parse as Python, so that its functions are not known; "
+        "correct that file"
+    )
+
+
 def test_a_method_and_a_class_are_no_entry_points(project: Project) -> None:
     edit(project, "def main", "class Main:\n    def main", "src/subject/cli.py")
     edit(project, "    return", "        return", "src/subject/cli.py")
@@ -442,6 +453,17 @@ def test_a_change_that_does_not_compile_is_refused(
         "PV054 BASE-001: swapped: src/subject/core.py no longer compiles: "
     )
     assert reason in problem
+
+
+def test_a_file_that_does_not_compile_by_itself_is_blamed_and_no_change_of_it(
+    project: Project,
+) -> None:
+    edit(project, "return left", "return return left", "src/subject/core.py")
+    (problem,) = patched(project, replace="left")
+    assert problem.startswith(
+        "PV054 BASE-001: swapped: src/subject/core.py does not compile even without the "
+        "change: invalid syntax (line "
+    )
 
 
 def test_a_doubtful_escape_in_a_changed_file_is_no_warning_of_ours(project: Project) -> None:

@@ -147,7 +147,7 @@ def test_falsifiers_without_an_apiversion_are_not_foreign_either(project: Projec
     edit(project, "apiVersion: pv/v1\n", "")
     report = judge(project)
     assert [str(problem) for problem in report.problems] == [
-        "contracts/base.yaml:1:1: PV012 apiVersion is missing"
+        "contracts/base.yaml:1:1: PV012 apiVersion is missing; write `apiVersion: pv/v1`"
     ]
 
 

@@ -13,7 +13,7 @@ from pv_harness.contracts.contract import Contract
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.documents.loading import load
 from pv_harness.evidence.records import RunRecord, Verdict
-from pv_harness.fingerprint.manifest import build_manifest
+from pv_harness.fingerprint.building import build_manifest
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.measuring.environment import describe_environment
 from pv_harness.workflow.what_changed import describe_changes

@@ -8,7 +8,7 @@ import pytest
 from pv_trainer.commands.parser import make_parser
 from pv_trainer.commands.pretrain import pretrain
 from pv_trainer.errors import UsageError
-from pv_trainer.training.preflight import PretrainOptions
+from pv_trainer.training.options import PretrainOptions
 
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def test_what_is_left_out_is_what_the_help_says() -> None:
 
 def test_the_help_counts_the_parameters_of_each_shape() -> None:
     told = {action.dest: action.help or "" for action in pretrain_parser()._actions}["config"]
-    assert "qwen2-0.5b (494,032,768)" in told
-    assert "tiny-qwen2-256 (3,870,464)" in told
+    assert "qwen2-0.5b (494,032,768; 151,936)" in told
+    assert "tiny-qwen2-256 (3,870,464; 4,096)" in told
 
 
 def pretrain_parser() -> argparse.ArgumentParser:

@@ -52,10 +52,24 @@ def record_of(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_fine_tune_ends_with_0_a_report_and_a_clean_stderr(apr: Apr, tmp_path: Path) -> None:
-    done = apr("--json")
+    done = apr("--json", "--warmup-steps", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == record_of(tmp_path) | {"run_dir": str(tmp_path / "run")}
     assert record_of(tmp_path)["status"] == "BUDGET_END"
+
+
+def test_a_warm_up_that_outlasts_the_run_is_told_unless_it_was_asked_for(apr: Apr) -> None:
+    told = apr()
+    assert told.returncode == 0
+    assert told.stderr == (
+        "apr: WARNING: the warm-up of --mode finetune, 100 updates, is as long as the run of 4 "
+        "or longer: the rate ends at 1.5e-06 of 5e-05; --warmup-steps sets a shorter one\n"
+    )
+
+
+@pytest.mark.parametrize("flags", [("--warmup-steps", "100"), ("--num-steps", "0")])
+def test_of_a_warm_up_that_was_meant_nothing_is_said(apr: Apr, flags: tuple[str, ...]) -> None:
+    assert "warm-up" not in apr(*flags).stderr
 
 
 def test_without_json_a_person_can_read_it(apr: Apr, tmp_path: Path) -> None:
@@ -111,7 +125,7 @@ def test_a_signal_ends_the_run_with_130_and_a_record(
 def test_a_reader_that_goes_away_does_not_end_the_run(
     command: list[str], tmp_path: Path
 ) -> None:
-    command += ["--steps-per-epoch", "1"]
+    command += ["--steps-per-epoch", "1", "--warmup-steps", "2"]
     with subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -96,7 +96,8 @@ def test_a_signal_leaves_a_checkpoint_that_resume_goes_on_from(
     flags: list[str], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    process = start(*flags, "--run-dir", str(run_dir), "--steps-per-epoch", "1000")
+    more = ("--steps-per-epoch", "1000", "--warmup-steps", "2")
+    process = start(*flags, "--run-dir", str(run_dir), *more)
     while not (run_dir / "metrics.jsonl").exists() or not (
         (run_dir / "metrics.jsonl").read_text().count("\n")
     ):

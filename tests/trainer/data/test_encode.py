@@ -92,7 +92,7 @@ def test_an_output_with_content_is_left_alone(
     tmp_path: Path, tokenizer_path: Path, documents: list[Document]
 ) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(UsageError, match=r"has content"):
+    with pytest.raises(UsageError, match=r"exists and is not empty"):
         encode_corpus(documents, tokenizer_path, tmp_path, WHOLE, EncodeOptions())
     assert (tmp_path / "mine").read_text() == "mine"
 
@@ -177,7 +177,7 @@ def test_a_disk_that_fills_up_at_the_end_leaves_nothing(
     def fail(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pv_trainer.data.encode.sync_file", fail)
+    monkeypatch.setattr("pv_trainer.atomic.sync_file", fail)
     with pytest.raises(OSError, match="No space left"):
         encode_corpus(documents, tokenizer_path, tmp_path / "out", WHOLE, EncodeOptions())
     assert not list(tmp_path.iterdir())

@@ -123,7 +123,9 @@ def test_an_index_that_differs_from_its_shards_is_refused(sharded: Path, change:
         open_checkpoint(sharded)
 
 
-@pytest.mark.parametrize("file", ["../secret.safetensors", "/etc/passwd", "", 3, "a/b"])
+@pytest.mark.parametrize(
+    "file", ["../secret.safetensors", "/etc/passwd", "", 3, "a/b", "..", "a\0b"]
+)
 def test_an_index_cannot_point_out_of_its_folder(sharded: Path, file: object) -> None:
     path = sharded / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"model.norm.weight": file}}))
@@ -136,6 +138,23 @@ def test_a_missing_shard_is_refused_by_its_name(sharded: Path) -> None:
     shard.unlink()
     with pytest.raises(InitInvalid, match=rf"INIT-003.*{shard.name}: no such file"):
         open_checkpoint(sharded)
+
+
+@pytest.mark.parametrize(
+    ("there", "pipe"),
+    [
+        ("config.json", "config.json"),
+        ("model.safetensors", "model.safetensors"),
+        ("model.safetensors", "model.safetensors.index.json"),
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_is_refused_without_waiting(
+    folder: Path, there: str, pipe: str
+) -> None:
+    (folder / there).unlink()
+    os.mkfifo(folder / pipe)
+    with pytest.raises(InitInvalid, match=r"INIT-011.*is no regular file"):
+        open_checkpoint(folder)
 
 
 def test_two_sets_of_weights_in_one_folder_are_refused(sharded: Path) -> None:

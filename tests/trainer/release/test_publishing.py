@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -194,6 +195,14 @@ def test_a_record_that_is_gone_asks_for_the_tokenizer(
     (stamped.run_dir / "run.json").unlink()
     with pytest.raises(CheckpointFailed, match=r"name the tokenizer with --tokenizer"):
         publish(stamped, tmp_path / "release", project, make_pv())
+
+
+def test_a_folder_that_is_no_project_is_told_so(
+    stamped: Finished, make_pv: MakePv, tmp_path: Path
+) -> None:
+    told = f"{tmp_path}: no pyproject.toml there; name the project with --project"
+    with pytest.raises(CheckpointFailed, match=re.escape(told)):
+        publish(stamped, tmp_path / "release", tmp_path, make_pv())
 
 
 @pytest.mark.parametrize("change", ["settings", "store", "empty"])

@@ -10,7 +10,8 @@ from pv_trainer.data.documents import make_document
 from pv_trainer.data.encode import SplitShare, encode_corpus
 from pv_trainer.data.split_writer import EncodeOptions
 from pv_trainer.training.loop import RunResult, run_training
-from pv_trainer.training.preflight import PretrainOptions, preflight
+from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.preflight import preflight
 from pv_trainer.training.resuming import check_same_inputs, continued_options, find_point
 
 

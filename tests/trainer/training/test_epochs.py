@@ -32,6 +32,7 @@ STATE = TrainingState(
     {"optimizer.step.w": torch.ones(()), "generator.cpu": torch.arange(3, dtype=torch.uint8)},
     position={"step": 30},
     inherited={},
+    settings="0" * 64,
 )
 
 

@@ -25,7 +25,8 @@ from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.training.epochs import EpochRecord
 from pv_trainer.training.evaluation import evaluate
 from pv_trainer.training.loop import RunResult, run_training
-from pv_trainer.training.preflight import PretrainOptions, TrainingPlan, preflight
+from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.preflight import TrainingPlan, preflight
 from pv_trainer.training.schedule import learning_rate
 
 

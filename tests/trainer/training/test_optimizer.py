@@ -149,6 +149,21 @@ def test_a_norm_of_ten_is_cut_to_one_and_told_as_ten() -> None:
     assert model.weight.grad.norm().item() == pytest.approx(1.0, rel=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 0.632454, 0.632455, 0.632456, 0.7, 1e4, 1e25])
+def test_a_clip_is_torch_s_bit_for_bit(scale: float) -> None:
+    ours, theirs = nn.Linear(4, 1), nn.Linear(4, 1)
+    pieces = torch.linspace(-1.0, 1.0, 5)
+    for model in (ours, theirs):
+        model.weight.grad = (scale * pieces[:4]).view(1, 4).clone()
+        model.bias.grad = scale * pieces[4:]
+    expected = torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+    assert clip_gradients(ours) == float(expected)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert mine.grad is not None
+        assert other.grad is not None
+        assert torch.equal(mine.grad, other.grad)
+
+
 def test_a_norm_below_one_is_left_alone() -> None:
     model = nn.Linear(4, 1, bias=False)
     fill_gradients(model, 0.25)

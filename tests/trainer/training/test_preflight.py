@@ -22,7 +22,8 @@ from pv_trainer.errors import (
     UsageError,
 )
 from pv_trainer.model.config import SHAPES
-from pv_trainer.training.preflight import PretrainOptions, check_vocabulary, preflight
+from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.preflight import check_vocabulary, preflight
 
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def test_a_sound_run_is_planned(options: PretrainOptions, dataset_path: Path) ->
 def test_planning_a_run_on_the_cpu_imports_no_torch(options: PretrainOptions) -> None:
     code = (
         "import sys; from pathlib import Path;"
-        "from pv_trainer.training.preflight import PretrainOptions, preflight;"
+        "from pv_trainer.training.options import PretrainOptions;"
+        "from pv_trainer.training.preflight import preflight;"
         f"preflight(PretrainOptions(dataset=Path({str(options.dataset)!r}),"
         f" init=Path({str(options.init)!r}), device='cpu', batch_size=4, seq_length=32));"
         "assert 'torch' not in sys.modules"

@@ -23,7 +23,7 @@ from pv_trainer.errors import (
 )
 from pv_trainer.training.checkpoint_folder import newest_whole
 from pv_trainer.training.loop import run_training
-from pv_trainer.training.preflight import PretrainOptions, preflight
+from pv_trainer.training.preflight import preflight
 from pv_trainer.training.resuming import continued_options, find_point
 
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pv_trainer.training.loop import RunResult
+    from pv_trainer.training.options import PretrainOptions
 
     Resume = Callable[..., RunResult]
 

@@ -18,12 +18,14 @@ from pv_trainer.errors import DataInvalid, InitInvalid, Interrupted, UsageError
 from pv_trainer.training.evaluation import evaluate
 from pv_trainer.training.loop import RunResult, run_training
 from pv_trainer.training.optimizer import PREFIX, state_digest
-from pv_trainer.training.preflight import PretrainOptions, preflight
+from pv_trainer.training.preflight import preflight
 from pv_trainer.training.resuming import continued_options, find_point
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pv_trainer.training.options import PretrainOptions
 
     Resume = Callable[..., RunResult]
 
@@ -189,8 +191,8 @@ def damage(record: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     [
         (b"", "Expecting value"),
         (b"[]", "it is not a JSON object"),
-        (b"\xff", "codec can't decode"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff", "byte 0 is not UTF-8"),
+        (b"[" * 100_000, "nested too deep"),
         (b"{}", "the object options is missing"),
     ],
 )
@@ -220,6 +222,23 @@ def test_a_run_json_that_is_none_is_refused(
         ("options.dataset", 7),
         ("regime.lr", "fast"),
         ("environment.dtype", 16),
+        ("environment.dtype", "float16"),
+        ("regime.mode", "x"),
+        ("regime.lr", -1.0),
+        ("regime.lr", 1e-300),
+        ("regime.warmup_steps", -1),
+        ("options.batch_size", 0),
+        ("options.seq_length", 0),
+        ("options.steps_per_epoch", 0),
+        ("options.grad_accum", 0),
+        ("options.val_tokens", -1),
+        ("options.keep", 0),
+        ("options.num_steps", -5),
+        ("options.seed", -1),
+        ("options.seed", 2**63),
+        ("options.horizon", -7),
+        ("options.dataset", "a\0b"),
+        ("init.files", {"a": 1}),
     ],
 )
 def test_a_field_of_run_json_that_makes_no_sense_is_named(
@@ -228,7 +247,8 @@ def test_a_field_of_run_json_that_makes_no_sense_is_named(
     record = damage(record_of(stopped), name, value)
     (stopped / "run.json").write_text(json.dumps(record))
     word = name.rpartition(".")[2]
-    expected = "files" if name == "init" else "manifest_sha256" if name == "dataset" else word
+    named = {"init": "files", "dataset": "manifest_sha256", "init.files": "the text a"}
+    expected = named.get(name, word)
     with pytest.raises(InitInvalid, match=rf"RESUME-002.*run.json: .*{expected}"):
         find_point(stopped)
 
@@ -236,7 +256,7 @@ def test_a_field_of_run_json_that_makes_no_sense_is_named(
 def test_a_run_json_that_is_a_pipe_is_refused_without_waiting(stopped: Path) -> None:
     (stopped / "run.json").unlink()
     os.mkfifo(stopped / "run.json")
-    with pytest.raises(InitInvalid, match="it is not a file"):
+    with pytest.raises(InitInvalid, match="is no regular file"):
         find_point(stopped)
 
 
@@ -274,6 +294,96 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused(stopped: Path) -> No
         flip(file)
     with pytest.raises(InitInvalid, match=r"RESUME-002.*each of its 2 checkpoints is damaged"):
         find_point(stopped)
+
+
+def test_a_run_whose_states_were_removed_keeps_its_weights(
+    stopped: Path, short_options: PretrainOptions
+) -> None:
+    for file in (stopped / "ckpt").glob("*.safetensors"):
+        file.unlink()
+    told = r"RESUME-002.*each of its 2.*step-00000004.state.safetensors is missing"
+    with pytest.raises(InitInvalid, match=told):
+        find_point(stopped)
+    assert len(list((stopped / "ckpt").glob("*.apr"))) == 2
+    weights = stopped / "ckpt" / "step-00000004.apr"
+    plan = preflight(replace(short_options, init=weights))
+    assert plan.checkpoint is not None
+    assert plan.checkpoint.path == weights
+
+
+def test_a_checkpoint_without_its_state_is_told_and_the_one_before_it_is_used(
+    stopped: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (stopped / "ckpt" / "step-00000004.state.safetensors").unlink()
+    point = find_point(stopped)
+    assert point.checkpoint is not None
+    assert point.checkpoint.name == "epoch-000"
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning == (
+        f"{stopped / 'ckpt'}: step-00000004.state.safetensors is missing; going back to the "
+        "checkpoint before it"
+    )
+
+
+def files_of(run_dir: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (run_dir / "ckpt").iterdir()}
+
+
+def test_a_stop_before_the_first_update_since_a_resume_touches_no_checkpoint(
+    stopped: Path, resume: Resume
+) -> None:
+    before = files_of(stopped)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pv_trainer.training.loop.write_stop", lambda *_: pytest.fail("written"))
+        with pytest.raises(Interrupted, match="after 4 updates"):
+            resume(stopped, stop_asked=lambda: True)
+    assert files_of(stopped) == before
+    assert resume(stopped).record["status"] == "BUDGET_END"
+
+
+def test_a_point_that_another_process_went_on_from_is_no_longer_taken(
+    stopped: Path, resume: Resume
+) -> None:
+    for file in (stopped / "ckpt").glob("step-*"):
+        file.unlink()
+    point = find_point(stopped)
+    plan = preflight(continued_options(point, {}))
+    resume(stopped)
+    before, record = files_of(stopped), record_of(stopped)
+    with pytest.raises(UsageError, match="another process has written the run meanwhile"):
+        run_training(plan, stopped, point=point)
+    assert (files_of(stopped), record_of(stopped)) == (before, record)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("regime.lr", 2e-2), ("options.seed", 1), ("options.num_steps", 9), ("init.files", {})],
+)
+def test_settings_that_were_edited_are_not_gone_on_with(
+    stopped: Path, resume: Resume, name: str, value: Any
+) -> None:
+    before = files_of(stopped)
+    record = damage(record_of(stopped), name, value)
+    (stopped / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InitInvalid, match=r"RESUME-002.*other settings or inputs"):
+        resume(stopped)
+    assert files_of(stopped) == before
+
+
+def test_a_checkpoint_of_another_run_is_not_gone_on_from(
+    stopped: Path, short_options: PretrainOptions, tmp_path: Path, resume: Resume
+) -> None:
+    calls = iter(range(4))
+    with pytest.raises(Interrupted):
+        run_training(
+            preflight(replace(short_options, seed=43)),
+            tmp_path / "other",
+            stop_asked=lambda: next(calls, None) is None,
+        )
+    for file in (tmp_path / "other" / "ckpt").glob("step-*"):
+        shutil.copy(file, stopped / "ckpt")
+    with pytest.raises(InitInvalid, match=r"RESUME-002.*other settings or inputs"):
+        resume(stopped)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"step": "x"}'])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +10,6 @@ from pv_trainer.training.run_folder import cut_back, make_run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NOBODY = 2**22 + 1
-"""Above the largest process id that the kernel gives."""
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
@@ -33,14 +29,11 @@ def test_a_folder_that_can_not_be_written_leaves_nothing(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_tries_left_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
-    dead, living = f".run.{NOBODY}-ab.tmp", f".run.{os.getpid()}-ab.tmp"
-    for name in (dead, living, ".run2.4-ab.tmp", ".run.x-ab.tmp"):
-        (tmp_path / name / "ckpt").mkdir(parents=True)
-    make_run_folder(tmp_path / "run", lambda _: None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [living, ".run.x-ab.tmp", ".run2.4-ab.tmp", "run"]
-    )
+def test_a_folder_that_is_there_is_no_new_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(CheckpointFailed, match=r"CKPT-001.*run: cannot be made: File exists"):
+        make_run_folder(tmp_path / "run", lambda _: None)
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_cutting_back_to_the_begin_empties_the_run(tmp_path: Path) -> None:

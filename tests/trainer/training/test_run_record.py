@@ -8,7 +8,8 @@ import pytest
 from pv_trainer.checkpoints.init import load_model
 from pv_trainer.errors import CheckpointFailed, Divergence
 from pv_trainer.training.optimizer import make_optimizer
-from pv_trainer.training.preflight import PretrainOptions, TrainingPlan, preflight
+from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.preflight import TrainingPlan, preflight
 from pv_trainer.training.run_record import (
     describe_failure,
     describe_plan,

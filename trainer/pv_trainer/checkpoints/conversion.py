@@ -13,10 +13,12 @@ from pv_trainer.checkpoints.architecture import read_architecture
 from pv_trainer.checkpoints.init import read_weights
 from pv_trainer.checkpoints.population import plan_population
 from pv_trainer.checkpoints.saving import ALWAYS_WRITTEN, apr_metadata, save_huggingface
+from pv_trainer.checkpoints.tensor_bytes import as_bytes, raw_bytes
+from pv_trainer.checkpoints.writing import writing
 from pv_trainer.errors import CheckpointFailed, InitInvalid, UsageError
 from pv_trainer.formats.apr_writer import Payload, write_apr
 from pv_trainer.formats.checkpoint import open_checkpoint
-from pv_trainer.formats.checksum import sha256_of
+from pv_trainer.plain_files import file_sha256
 
 
 if TYPE_CHECKING:
@@ -85,16 +87,12 @@ def import_checkpoint(source: Path, output: Path) -> Conversion:
     weights = read_stored(checkpoint)
     metadata = _describe_import(checkpoint, weights.config)
     payloads = [
-        Payload(name, info.dtype, info.shape, partial(_bytes_of, weights.tensors[name]))
+        Payload(name, info.dtype, info.shape, partial(raw_bytes, weights.tensors[name]))
         for name, info in checkpoint.tensors.items()
     ]
-    try:
+    with writing(output, ValueError):
         output.parent.mkdir(parents=True, exist_ok=True)
         digest = write_apr(output, metadata, payloads)
-    except (OSError, ValueError) as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{output}: cannot be written: {error}"
-        ) from error
     try:
         compare_weights(output, weights)
     except CheckpointFailed:
@@ -134,7 +132,7 @@ def _describe_import(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, A
         **{key: value for key, value in claimed.items() if value is not None},
         "original_format": ORIGINAL_FORMAT,
         "source": str(checkpoint.path),
-        "source_files": {file.name: sha256_of(file) for file in checkpoint.files},
+        "source_files": {file.name: file_sha256(file) for file in checkpoint.files},
     }
 
 
@@ -150,16 +148,8 @@ def compare_weights(output: Path, weights: StoredWeights) -> None:
         name
         for name, values in weights.tensors.items()
         if name not in found.tensors
-        or not torch.equal(_as_bytes(found.tensors[name]), _as_bytes(values))
+        or not torch.equal(as_bytes(found.tensors[name]), as_bytes(values))
     ]
     if different or found.config != weights.config:
         what = f"{', '.join(different) or 'the architecture'} differs"
         raise CheckpointFailed(error_ids.CHECKPOINT, f"{output}: read back, {what}")
-
-
-def _as_bytes(values: torch.Tensor) -> torch.Tensor:
-    return values.contiguous().view(-1).view(torch.uint8)
-
-
-def _bytes_of(values: torch.Tensor) -> memoryview:
-    return _as_bytes(values).numpy().data

@@ -132,8 +132,8 @@ def populate(model: Decoder, checkpoint: Checkpoint, plan: PopulationPlan) -> Po
             those that were written. The model is unchanged.
     """
     parameters = dict(model.named_parameters())
-    staged = _stage(checkpoint, {name: parameters[name] for name in plan.names})
-    _refuse_non_finite(checkpoint, staged)
+    staged, counts = _stage(checkpoint, {name: parameters[name] for name in plan.names})
+    _refuse_non_finite(checkpoint, counts, staged)
     for name, twin in plan.duplicates.items():
         _refuse_different(checkpoint, name, twin, staged[twin])
     for name, values in staged.items():
@@ -162,8 +162,7 @@ def read_weights(checkpoint: Checkpoint, plan: PopulationPlan) -> dict[str, torc
         name: torch.empty(info.shape, dtype=torch_dtype(info.dtype))
         for name, info in checkpoint.tensors.items()
     }
-    _fill(checkpoint, tensors)
-    _refuse_non_finite(checkpoint, tensors)
+    _refuse_non_finite(checkpoint, _fill(checkpoint, tensors), tensors)
     for name, twin in plan.duplicates.items():
         _refuse_different(checkpoint, name, twin, tensors[twin])
     return tensors
@@ -171,29 +170,35 @@ def read_weights(checkpoint: Checkpoint, plan: PopulationPlan) -> dict[str, torc
 
 def _stage(
     checkpoint: Checkpoint, parameters: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """New float32 tensors with the values of the file, every byte of it read and verified."""
+) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
+    """New float32 tensors with the values of the file, each byte verified, and as `_fill`."""
     staged = {
         name: torch.empty(values.shape, dtype=torch.float32, device=values.device)
         for name, values in parameters.items()
     }
-    _fill(checkpoint, staged)
-    return staged
+    return staged, _fill(checkpoint, staged)
 
 
-def _fill(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> None:
-    """Write each portion of the file to its place: beside the weights there is one portion."""
-    written = dict.fromkeys(staged, 0)
+def _fill(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> dict[str, int]:
+    """Write each portion of the file to its place; the values that are not finite, by name.
+
+    Beside the weights there is one portion, and it is looked at while the processor has it in
+    its cache.
+    """
+    written, non_finite = dict.fromkeys(staged, 0), dict.fromkeys(staged, 0)
     for name, start, values in checkpoint.stream():
         if name in staged:
             target = staged[name].view(-1)[start : start + len(values)]
             target.copy_(values)
             written[name] += len(values)
+            non_finite[name] += _count_non_finite(values)
     assert all(count == staged[name].numel() for name, count in written.items())
+    return non_finite
 
 
-def _refuse_non_finite(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> None:
-    counts = {name: _count_non_finite(values) for name, values in staged.items()}
+def _refuse_non_finite(
+    checkpoint: Checkpoint, counts: dict[str, int], staged: dict[str, torch.Tensor]
+) -> None:
     lines = "".join(
         f"\n  {name}: {count} of {staged[name].numel()} values"
         for name, count in counts.items()
@@ -207,14 +212,9 @@ def _refuse_non_finite(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) 
 
 
 def _count_non_finite(values: torch.Tensor) -> int:
-    parts = torch.split(values.view(-1), _SLICE)
-    return sum(_count_in_slice(part) for part in parts)
-
-
-def _count_in_slice(part: torch.Tensor) -> int:
     # The extremes are NaN or infinite if any value is, and take a tenth of the time.
-    if part.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(part)):
-        return part.numel() - int(torch.isfinite(part).sum())
+    if values.numel() and not all(map(torch.isfinite, torch.aminmax(values))):
+        return values.numel() - int(torch.isfinite(values).sum())
     return 0
 
 

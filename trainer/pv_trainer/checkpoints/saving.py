@@ -7,20 +7,21 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import torch
 from safetensors.torch import save_file
 
-from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_folder
-from pv_trainer.errors import CheckpointFailed, UsageError
+from pv_trainer.atomic import atomic_folder, refuse_content
+from pv_trainer.checkpoints.tensor_bytes import raw_bytes
+from pv_trainer.checkpoints.writing import writing
 from pv_trainer.formats.apr_writer import Payload, write_apr
-from pv_trainer.formats.checksum import sha256_of
 from pv_trainer.model.config import parameter_count
+from pv_trainer.plain_files import file_sha256
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import torch
 
     from pv_trainer.formats.checkpoint import Checkpoint
     from pv_trainer.model.config import ModelConfig
@@ -71,15 +72,11 @@ def save_apr(path: Path, model: Decoder, extra_metadata: Mapping[str, Any]) -> s
     """
     metadata = dict.fromkeys(ALWAYS_WRITTEN) | dict(extra_metadata) | apr_metadata(model.config)
     payloads = [
-        Payload(name, "F32", tuple(values.shape), partial(_bytes, values))
+        Payload(name, "F32", tuple(values.shape), partial(raw_bytes, values))
         for name, values in model.state_dict().items()
     ]
-    try:
+    with writing(path, ValueError, TypeError):
         return write_apr(path, metadata, payloads)
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{path}: cannot be written: {error}"
-        ) from error
 
 
 def inherited_metadata(checkpoint: Checkpoint | None) -> dict[str, Any]:
@@ -164,26 +161,9 @@ def save_huggingface(
         CheckpointFailed: CKPT-001 a file cannot be written or the tokenizer cannot be read.
     """
     refuse_content(folder)
-    try:
-        with atomic_folder(folder) as temporary:
-            write_huggingface(temporary, weights, tokenizer, eos_token_id)
-            return {file.name: sha256_of(file) for file in sorted(temporary.iterdir())}
-    except OSError as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{folder}: cannot be written: {error}"
-        ) from error
-
-
-def refuse_content(folder: Path) -> None:
-    """Establish that nothing would be overwritten at `folder`.
-
-    Raises:
-        UsageError: APR-CLI-001 the folder holds something, or is a file.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            error_ids.USAGE, f"{folder}: exists and is not empty", "name a folder that is new"
-        )
+    with writing(folder), atomic_folder(folder) as temporary:
+        write_huggingface(temporary, weights, tokenizer, eos_token_id)
+        return {file.name: file_sha256(file) for file in sorted(temporary.iterdir())}
 
 
 def write_huggingface(
@@ -209,8 +189,3 @@ def _dtype_of(tensors: Mapping[str, torch.Tensor]) -> str:
     """What transformers loads every tensor into: float32 holds whatever a mixture has."""
     dtypes = {str(values.dtype).removeprefix("torch.") for values in tensors.values()}
     return dtypes.pop() if len(dtypes) == 1 else "float32"
-
-
-def _bytes(values: torch.Tensor) -> memoryview:
-    """The tensor's bytes, without a copy where it is on the CPU already."""
-    return values.cpu().contiguous().view(-1).view(torch.uint8).numpy().data

@@ -62,11 +62,9 @@ def input_progress(total_bytes: Callable[[], int]) -> Iterator[InputProgress]:
 
 def _display(total: int) -> tuple[Callable[[int, str], None], Callable[[], None]]:
     """How to show bytes and a text, and how to stop."""
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-    except ModuleNotFoundError:
-        return _line_display(total)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns: Any = (
         TextColumn("{task.percentage:>3.0f} %"),
         BarColumn(24),
@@ -82,14 +80,3 @@ def _display(total: int) -> tuple[Callable[[int, str], None], Callable[[], None]
         bar.update(task, completed=read, description=text, refresh=True)
 
     return show, bar.stop
-
-
-def _line_display(total: int) -> tuple[Callable[[int, str], None], Callable[[], None]]:
-    def show(read: int, text: str) -> None:
-        line = f"{100 * read // total} %, {text}"
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-
-    def stop() -> None:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    return show, stop

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> ExitStatus:
     """`apr export`: a checkpoint as a Hugging Face directory, each tensor byte for byte."""
+    from pv_trainer.atomic import refuse_content
     from pv_trainer.checkpoints.conversion import export_checkpoint
-    from pv_trainer.checkpoints.saving import refuse_content
     from pv_trainer.data.tokenizer import read_tokenizer
 
     refuse_content(args.output)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pv_trainer import error_ids
 from pv_trainer.commands.answering import answer
+from pv_trainer.errors import UsageError
 from pv_trainer.exit_status import ExitStatus
 
 
@@ -33,9 +35,20 @@ def inspect(args: argparse.Namespace) -> ExitStatus:
     """`apr inspect`: what a checkpoint says about itself, from its headers."""
     from pv_trainer.checkpoints.inspection import inspect_checkpoint
 
+    _refuse_run(args.checkpoint)
     report = inspect_checkpoint(args.checkpoint, verify=args.verify)
     answer(args, report, lambda found: _inspect_text(found, tensors=args.tensors))
     return ExitStatus.BUDGET_END
+
+
+def _refuse_run(folder: Path) -> None:
+    """A run holds many checkpoints, and is none itself."""
+    if (folder / "run.json").is_file() and (folder / "ckpt").is_dir():
+        raise UsageError(
+            error_ids.USAGE,
+            f"{folder}: the folder of a run, which is no checkpoint itself",
+            f"name one of {folder / 'ckpt'}/*.apr",
+        )
 
 
 def _inspect_text(report: dict[str, Any], *, tensors: bool) -> str:
@@ -45,6 +58,7 @@ def _inspect_text(report: dict[str, Any], *, tensors: bool) -> str:
     sources = report["sources"] or {}
     for name, value in (report["config"] or {}).items():
         lines.append(f"  {name:24} {value!s:12} {sources[name]}")
+    lines += _origin_lines(report["metadata"])
     if tensors:
         lines += _tensor_lines(report["tensors"])
     lines += [f"  warning: {warning}" for warning in report["warnings"]]
@@ -55,6 +69,29 @@ def _inspect_text(report: dict[str, Any], *, tensors: bool) -> str:
             f"  not trainable: [{report['problem']['id']}] {report['problem']['what']}"
         )
     return "\n".join(lines)
+
+
+def _origin_lines(metadata: dict[str, Any]) -> list[str]:
+    """Which training wrote it, and which run it is stamped with, as far as it says so.
+
+    Any file may claim anything here: only the members that are there are shown, as they are.
+    """
+    training, stamp = metadata.get("training"), metadata.get("provenance")
+    told = [("trained", training, _TRAINING), ("stamped", stamp, _STAMP)]
+    if isinstance(stamp, dict):
+        told.append(("measured", stamp.get("measurements"), _MEASURED))
+    lines = []
+    for title, members, names in told:
+        if isinstance(members, dict):
+            known = [f"{name} {_shown(members[name])}" for name in names if name in members]
+            lines.append(f"  {title:24} {', '.join(known) or 'with nothing that is known'}")
+    return lines
+
+
+def _shown(value: object) -> str:
+    """A member's value on one line and short, whatever it is."""
+    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def _tensor_lines(tensors: dict[str, Any]) -> list[str]:
@@ -72,4 +109,8 @@ def _tensor_lines(tensors: dict[str, Any]) -> list[str]:
     ]
 
 
+_SHOWN_CHARS = 60
+_TRAINING = ("epoch", "step", "tokens_seen")
+_STAMP = ("run_id", "status", "mode", "seed")
+_MEASURED = ("val_loss", "val_loss_standard_error", "val_tokens")
 _PLACES = ("offset", "size_bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 import time
@@ -13,6 +14,7 @@ from pv_trainer.commands import values
 from pv_trainer.commands.answering import answer
 from pv_trainer.commands.embedded import cache_dir
 from pv_trainer.commands.progress import watching
+from pv_trainer.commands.standard_streams import say, silence
 from pv_trainer.commands.stop_signals import stop_on_signals
 from pv_trainer.errors import UsageError
 from pv_trainer.model.config import SHAPES, parameter_count
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     import argparse
 
     from pv_trainer.exit_status import ExitStatus
-    from pv_trainer.training.preflight import PretrainOptions, TrainingPlan
+    from pv_trainer.training.options import PretrainOptions
+    from pv_trainer.training.preflight import TrainingPlan
     from pv_trainer.training.resuming import ResumePoint
 
 
+LOG: Final = logging.getLogger("pv_trainer")
 PRETRAIN_NOTE: Final = (
     "Exit codes: 0 target met, early stop or budget end; 2 usage; 10 init invalid; "
     "11 data invalid; 12 device unavailable; 20 divergence; 21 numerical instability; "
@@ -60,7 +64,23 @@ def pretrain(args: argparse.Namespace) -> ExitStatus:
     run_dir = args.run_dir or Path("runs") / _run_name()
     _refuse_existing(run_dir)
     plan = preflight(_pretrain_options(args))
+    _warn_of_warmup(plan)
     return _train(args, plan, run_dir)
+
+
+def _warn_of_warmup(plan: TrainingPlan) -> None:
+    """Say that the rate that was asked for is never reached, where nobody asked for that."""
+    steps, warmup = plan.options.num_steps, plan.regime.warmup_steps
+    if plan.options.warmup_steps is None and 0 < steps <= warmup:
+        LOG.warning(
+            "the warm-up of --mode %s, %d updates, is as long as the run of %d or longer: the "
+            "rate ends at %.2g of %.2g; --warmup-steps sets a shorter one",
+            plan.regime.mode,
+            warmup,
+            steps,
+            plan.regime.lr * (steps - 1) / warmup,
+            plan.regime.lr,
+        )
 
 
 def _resume(args: argparse.Namespace) -> ExitStatus:
@@ -88,12 +108,17 @@ def _train(
     terminal = sys.stderr.isatty()
     from pv_trainer.training.loop import run_training
 
-    with (
-        stop_on_signals() as stop_asked,
-        watching(plan.options.num_steps, quiet=args.json, terminal=terminal) as report,
-    ):
-        result = run_training(plan, run_dir, report=report, stop_asked=stop_asked, point=point)
-    answer(args, {"run_dir": str(run_dir), **result.record}, _pretrain_text)
+    with stop_on_signals() as stop_asked:
+        with watching(plan.options.num_steps, quiet=args.json, terminal=terminal) as report:
+            result = run_training(
+                plan, run_dir, report=report, stop_asked=stop_asked, point=point
+            )
+        # run.json has its exit code: neither a late signal nor a lost reader may change it.
+        try:
+            answer(args, {"run_dir": str(run_dir), **result.record}, _pretrain_text)
+        except OSError as error:
+            silence(sys.stdout)
+            say(f"apr: WARNING: {run_dir}: ended; stdout: {error.strerror}", sys.stderr)
     return result.status
 
 
@@ -110,12 +135,16 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--init", type=Path, metavar="PATH", help=".apr, .safetensors or Hugging Face directory"
     )
-    shapes = ", ".join(f"{name} ({parameter_count(SHAPES[name]):,})" for name in sorted(SHAPES))
+    shapes = ", ".join(
+        f"{name} ({parameter_count(shape):,}; {shape.vocab_size:,})"
+        for name, shape in sorted(SHAPES.items())
+    )
     group.add_argument(
         "--config",
         choices=sorted(SHAPES),
         metavar="NAME",
-        help=f"shape from scratch, with its parameters: {shapes}; default tiny-qwen2",
+        help="shape from scratch, with its parameters and the ids that its tokenizer must "
+        f"have: {shapes}; default tiny-qwen2",
     )
     group.add_argument(
         "--run-dir", type=Path, metavar="DIR", help="must be new; default runs/<time>-<id>"
@@ -175,14 +204,14 @@ def _add_budget(group: argparse._ArgumentGroup) -> None:
 
 
 def _pretrain_options(args: argparse.Namespace) -> PretrainOptions:
-    from pv_trainer.training.preflight import PretrainOptions
+    from pv_trainer.training.options import PretrainOptions
 
     return PretrainOptions(**_given_options(args), cache=cache_dir())
 
 
 def _given_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of training that this command line names."""
-    from pv_trainer.training.preflight import PretrainOptions
+    from pv_trainer.training.options import PretrainOptions
 
     names = PretrainOptions.__dataclass_fields__.keys() & vars(args).keys()
     given = {name: getattr(args, name) for name in sorted(names)}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from pv_trainer.commands.answering import say
+from pv_trainer.commands.standard_streams import say
 
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 
@@ -29,8 +29,9 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        # print() could be interrupted in its own lock.
-        os.write(_STDERR, _NOTE)
+        # print() could be interrupted in its own lock. Unread, the wish counts all the same.
+        with suppress(OSError):
+            os.write(_STDERR, _NOTE)
 
     before = {}
     try:

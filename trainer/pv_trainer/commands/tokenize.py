@@ -27,7 +27,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `apr tokenize train`."""
     _add_input(parser)
     parser.add_argument(
-        "--vocab-size", type=values.vocabulary, required=True, metavar="N", help="from 257"
+        "--vocab-size",
+        type=values.vocabulary,
+        required=True,
+        metavar="N",
+        help="from 257; a model from scratch needs as many as its --config has, 4096 for "
+        "tiny-qwen2",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the tokenizer.json to write"

@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pv_trainer.data.plain_files import open_plain, read_plain, unreadable
+from pv_trainer.data.refusal import unreadable
+from pv_trainer.plain_files import open_plain, read_plain
 
 
 if TYPE_CHECKING:

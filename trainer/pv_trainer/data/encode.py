@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections import deque
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import sync_file, sync_folder, temporary_sibling
+from pv_trainer.atomic import atomic_folder, refuse_content
 from pv_trainer.data.corpus_gates import Gate, check_corpus
 from pv_trainer.data.encoding import Task, encode_in_order
 from pv_trainer.data.shards import read_dataset
 from pv_trainer.data.split_writer import EncodeOptions, SplitWriter
 from pv_trainer.data.splits import split_of
 from pv_trainer.data.tokenizer import TokenizerInfo, open_tokenizer, read_tokenizer
-from pv_trainer.errors import DataInvalid, UsageError
+from pv_trainer.errors import DataInvalid
 
 
 if TYPE_CHECKING:
@@ -89,8 +87,7 @@ def encode_corpus(
             f"--eos-policy {options.eos_policy} needs one",
             "add one, or pass --eos-policy none",
         )
-    final = output.resolve()
-    with _new_folder(final) as temporary:
+    with atomic_folder(output) as temporary:
         folders = {split.name: temporary / split.folder for split in splits}
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
@@ -104,60 +101,6 @@ def encode_corpus(
             gates = check_corpus(dataset, info, tokenizer, options.thresholds, place=place)
             written.append(EncodedSplit(place, dataset.manifest, gates))
     return tuple(written)
-
-
-def refuse_content(output: Path) -> None:
-    """Establish that nothing would be overwritten at `output`.
-
-    Raises:
-        UsageError: it is a file, or a folder with content.
-    """
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise UsageError(
-            error_ids.USAGE,
-            f"{output} has content",
-            "name a folder that does not exist",
-        )
-
-
-@contextmanager
-def _new_folder(final: Path) -> Iterator[Path]:
-    """Yield a folder that becomes `final` when the block ends without an exception.
-
-    What a killed try left beside `final` is cleared away; what another process is writing has
-    its lock.
-    """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    for left_over in final.parent.glob(f".{final.name}.*.tmp"):
-        with suppress(OSError), _lock(left_over):
-            shutil.rmtree(left_over, ignore_errors=True)
-    temporary = temporary_sibling(final)
-    temporary.mkdir()
-    try:
-        with _lock(temporary):
-            yield temporary
-            _sync(temporary)
-            temporary.rename(final)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(final.parent)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        (sync_folder if path.is_dir() else sync_file)(path)
-    sync_folder(folder)
 
 
 def _write_splits(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import reprlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_file
-from pv_trainer.data.plain_files import read_plain
 from pv_trainer.errors import DataInvalid
+from pv_trainer.json_files import parse_json, write_json
+from pv_trainer.plain_files import read_plain
 
 
 if TYPE_CHECKING:
@@ -88,24 +87,7 @@ def read_manifest(path: Path) -> tuple[Manifest, str]:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write manifest.json into the folder `path`, whole or not at all."""
-    with atomic_file(path / MANIFEST) as file:
-        file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
-
-
-def parse_json(data: bytes) -> Any:
-    """The value of a JSON text in UTF-8, in which no object has a key twice.
-
-    Raises:
-        ValueError: it is none; the message says why.
-    """
-    try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
-        )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8") from error
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+    write_json(path / MANIFEST, asdict(manifest))
 
 
 def parse_manifest(value: object) -> Manifest:
@@ -189,19 +171,6 @@ def _checked_digest(name: str, value: object) -> str:
     if not _SHA256.fullmatch(text):
         raise ValueError(f"the field {name} is {_shown(text)}, not 64 hex digits")
     return text
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {_shown(twice)} is there twice")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
 
 
 def _shown(value: object) -> str:

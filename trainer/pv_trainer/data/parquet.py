@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
-from pv_trainer.data.plain_files import open_plain, unreadable
+from pv_trainer.data.refusal import unreadable
 from pv_trainer.errors import UsageError
+from pv_trainer.plain_files import open_plain
 
 
 if TYPE_CHECKING:

@@ -22,12 +22,12 @@ from pv_trainer.data.manifest import (
     Manifest,
     Shard,
     checked,
-    parse_json,
     read_manifest,
 )
-from pv_trainer.data.plain_files import open_plain, read_plain
 from pv_trainer.data.shard_writer import DTYPE
 from pv_trainer.errors import DataInvalid
+from pv_trainer.json_files import parse_json
+from pv_trainer.plain_files import open_plain, read_plain
 
 
 if TYPE_CHECKING:
@@ -125,12 +125,6 @@ def read_dataset(path: Path) -> Dataset:
         samples=_read_samples(path, manifest),
         shards=tuple(_map_shard(path, shard, manifest.vocab_size) for shard in manifest.shards),
     )
-
-
-def file_sha256(file: Path) -> str:
-    """The sha256 of a file's bytes, read in blocks."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_documents(path: Path, manifest: Manifest) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
-from pv_trainer.data.plain_files import read_plain
 from pv_trainer.errors import DataInvalid
+from pv_trainer.plain_files import read_plain
 
 
 if TYPE_CHECKING:

@@ -31,7 +31,6 @@ MAX_WARNINGS: Final = 20
 MAX_NAME: Final = 256
 MAX_DIMS: Final = 8
 
-FLAG_QUANTIZED: Final = 1 << 5
 FLAG_ROW_MAJOR: Final = 1 << 10
 FLAG_NAMES: Final = (
     *("LZ4", "Zstd", "encrypted", "signed", "sharded", "quantized"),

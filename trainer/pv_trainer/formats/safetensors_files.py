@@ -20,6 +20,7 @@ from pv_trainer.formats.checkpoint_view import (
     Checkpoint,
     TensorInfo,
 )
+from pv_trainer.plain_files import open_plain
 
 
 if TYPE_CHECKING:
@@ -147,11 +148,15 @@ def _weight_map(index: Path) -> dict[str, str]:
         raise InitInvalid(error_ids.INIT_METADATA, f"{index}: weight_map is no filled object")
     for name, file in weight_map.items():
         # A path would let an index read files from outside its folder.
-        if not isinstance(file, str) or Path(file).name != file or not file:
+        if not isinstance(file, str) or Path(file).name != file or not _is_name(file):
             raise InitInvalid(
                 error_ids.INIT_METADATA, f"{index}: {name} is in {file!r}, not a file's name"
             )
     return weight_map
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and text.isprintable() and text != ".."
 
 
 def _check_index(folder: Path, headers: Mapping[Path, Mapping[str, TensorInfo]]) -> None:
@@ -172,6 +177,8 @@ def _check_index(folder: Path, headers: Mapping[Path, Mapping[str, TensorInfo]])
 def _read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     """Names, dtypes and shapes in a file, and its `__metadata__`."""
     try:
+        with open_plain(path):
+            pass  # The library would wait for whoever writes into a pipe.
         with safetensors.safe_open(path, framework="np") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             tensors = {
@@ -207,7 +214,7 @@ def _unreadable(path: Path, error: Exception) -> InitInvalid:
 def _read_json(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The object in a JSON file, and warnings about repeated keys."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             data = file.read(MAX_JSON + 1)
     except OSError as error:
         raise _unreadable(path, error) from error

@@ -21,6 +21,10 @@ IGNORE_INDEX: Final = -100
 
 CHUNK_CPU: Final = 512
 CHUNK_CUDA: Final = 4096
+_CHUNK_VALUES_CPU: Final = 2**25
+"""Logits of a chunk on the CPU, at most: with 151,936 words the matrix takes more than they."""
+_BLOCK: Final = 2**13
+"""Words whose gradient is made at a time, where it is not made in place."""
 
 
 def summed_loss(model: Decoder, ids_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, int]:
@@ -37,13 +41,18 @@ def summed_loss(model: Decoder, ids_BT: Tensor, targets_BT: Tensor) -> tuple[Ten
         otherwise weigh tokens unequally.
     """
     x_BTD = model.hidden(ids_BT)
+    weight_VD = model.head_weight
     loss = chunked_cross_entropy(
-        x_BTD.flatten(0, 1),
-        model.head_weight,
-        targets_BT.flatten(),
-        CHUNK_CUDA if x_BTD.is_cuda else CHUNK_CPU,
+        x_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), chunk_size(weight_VD)
     )
     return loss, int((targets_BT != IGNORE_INDEX).sum())
+
+
+def chunk_size(weight_VD: Tensor) -> int:
+    """How many tokens' logits to have at a time, for this output matrix on its device."""
+    if weight_VD.is_cuda:
+        return CHUNK_CUDA
+    return max(1, min(CHUNK_CPU, _CHUNK_VALUES_CPU // len(weight_VD)))
 
 
 def chunked_cross_entropy(
@@ -59,6 +68,22 @@ def chunked_cross_entropy(
     return _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         x_ND, weight_VD, targets_N, chunk, wanted
     )
+
+
+def token_losses(x_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, chunk: int) -> Tensor:
+    """-log softmax(x W^T)[target] for each target, (N,), float32, without a gradient.
+
+    The arithmetic is that of `chunked_cross_entropy`; an ignored target has loss 0.
+    """
+    losses = []
+    with torch.no_grad():
+        matrix_VD = weight_VD.to(x_ND.dtype)
+        for x_nD, targets_n in zip(
+            torch.split(x_ND, chunk), torch.split(targets_N, chunk), strict=True
+        ):
+            _, nll_n = _exponentials_((x_nD @ matrix_VD.T).float(), targets_n)
+            losses.append(nll_n)
+    return torch.cat(losses)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -80,9 +105,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(x_ND), chunk):
             part = slice(start, start + chunk)
             logits_NV = (x_ND[part] @ matrix_VD.T).float()
-            total += _summed_nll_(logits_NV, targets_N[part])
+            sums_N, nll_N = _exponentials_(logits_NV, targets_N[part])
+            total += nll_N.sum(dtype=torch.float64)
             if grad_x is not None and grad_weight is not None:
-                grad_NV = _logit_gradient_(logits_NV, targets_N[part]).to(x_ND.dtype)
+                grad_NV = _logit_gradient_(logits_NV, sums_N, targets_N[part]).to(x_ND.dtype)
                 del logits_NV
                 grad_x[part] = grad_NV @ matrix_VD
                 _add_product_(grad_weight, grad_NV, x_ND[part])
@@ -103,35 +129,41 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return grad_x, grad_weight, None, None, None
 
 
-def _summed_nll_(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
-    """The summed negative log-likelihood of the targets, in float64.
+def _exponentials_(logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of each row's exponentials, and the target's negative log-likelihood, both (N,).
 
-    Overwrites its input with the probabilities, and with zeros where the target is ignored: of
-    the logits of a chunk there is one copy.
+    Overwrites its input with the exponentials, less each row's largest logit: of the logits of
+    a chunk there is one copy. The loss of an ignored target is 0.
     """
     logits_NV.sub_(logits_NV.amax(dim=1, keepdim=True))
     picked_N = logits_NV[_rows(targets_N), _columns(targets_N)]
     sums_N = logits_NV.exp_().sum(dim=1)
+    nll_N = sums_N.log() - picked_N
+    return sums_N, torch.where(targets_N != IGNORE_INDEX, nll_N, 0.0)
+
+
+def _logit_gradient_(exponentials_NV: Tensor, sums_N: Tensor, targets_N: Tensor) -> Tensor:
+    """Softmax minus one-hot, from the exponentials and in their place; zero where ignored."""
     wanted_N = targets_N != IGNORE_INDEX
     # A row that is not asked for becomes zero here, which spares a pass over all of them.
-    logits_NV.mul_((wanted_N / sums_N).unsqueeze(1))
-    nll_N = sums_N.log() - picked_N
-    return torch.where(wanted_N, nll_N, 0.0).sum(dtype=torch.float64)
-
-
-def _logit_gradient_(probabilities_NV: Tensor, targets_N: Tensor) -> Tensor:
-    """Softmax minus one-hot; rows without a target are zero and stay so; in place."""
-    wanted_N = (targets_N != IGNORE_INDEX).to(probabilities_NV.dtype)
-    probabilities_NV[_rows(targets_N), _columns(targets_N)] -= wanted_N
-    return probabilities_NV
+    exponentials_NV.mul_((wanted_N / sums_N).unsqueeze(1))
+    exponentials_NV[_rows(targets_N), _columns(targets_N)] -= wanted_N.to(sums_N.dtype)
+    return exponentials_NV
 
 
 def _add_product_(sum_VD: Tensor, grad_NV: Tensor, x_ND: Tensor) -> None:
-    """Add `G^T x`, in float32; without a second matrix where the product is float32 too."""
+    """Add `G^T x`, in float32; where the product is narrower, in blocks of words.
+
+    Added whole it would be there twice on the CPU, in its own dtype and widened: more than all
+    the rest.
+    """
     if grad_NV.dtype == sum_VD.dtype:
         sum_VD.addmm_(grad_NV.T, x_ND)
-    else:
-        sum_VD += grad_NV.T @ x_ND
+        return
+    for block_vD, grad_Nv in zip(
+        torch.split(sum_VD, _BLOCK), torch.split(grad_NV, _BLOCK, dim=1), strict=True
+    ):
+        block_vD.add_(grad_Nv.T @ x_ND)
 
 
 def _rows(targets_N: Tensor) -> Tensor:

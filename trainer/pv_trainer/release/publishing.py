@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_folder
+from pv_trainer.atomic import atomic_folder, refuse_content
 from pv_trainer.checkpoints.conversion import compare_weights, read_stored
-from pv_trainer.checkpoints.saving import refuse_content, write_huggingface
+from pv_trainer.checkpoints.saving import write_huggingface
+from pv_trainer.checkpoints.writing import writing
 from pv_trainer.data.tokenizer import read_tokenizer
 from pv_trainer.errors import CheckpointFailed
 from pv_trainer.formats.checkpoint import open_checkpoint
-from pv_trainer.formats.checksum import sha256_of
+from pv_trainer.json_files import read_json_object
 from pv_trainer.model.config import parameter_count
+from pv_trainer.plain_files import file_sha256
 from pv_trainer.release.card import render_card
 from pv_trainer.release.gate import ask_gate
-from pv_trainer.release.stamping import KEY, RUN_FILE
-from pv_trainer.training.checkpoint_folder import read_json_object
+from pv_trainer.release.stamping import KEY
+from pv_trainer.training.run_folder import RUN_FILE
 
 
 if TYPE_CHECKING:
@@ -81,19 +83,14 @@ def publish(
             standing.documents["scoreboard.md"],
         )
     }
-    try:
-        with atomic_folder(folder) as temporary:
-            shutil.copyfile(path, temporary / WEIGHTS)
-            write_huggingface(temporary, weights, info.files, info.eos_id)
-            for name, text in documents.items():
-                (temporary / name).write_text(text, encoding="utf-8")
-            shutil.copytree(store, temporary / EVIDENCE)
-            _verify(temporary, weights)
-            files = _write_sums(temporary)
-    except OSError as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{folder}: cannot be written: {error}"
-        ) from error
+    with writing(folder), atomic_folder(folder) as temporary:
+        shutil.copyfile(path, temporary / WEIGHTS)
+        write_huggingface(temporary, weights, info.files, info.eos_id)
+        for name, text in documents.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        shutil.copytree(store, temporary / EVIDENCE)
+        _verify(temporary, weights)
+        files = _write_sums(temporary)
     return Release(folder, files)
 
 
@@ -110,8 +107,8 @@ def _recorded_tokenizer(path: Path) -> Path:
     remedy = "name the tokenizer with --tokenizer"
     try:
         options = read_json_object(place).get("options")
-    except (OSError, ValueError) as error:
-        _refuse(f"{place}: {getattr(error, 'strerror', None) or error}", remedy)
+    except ValueError as error:
+        _refuse(f"{place}: {error}", remedy)
     given = options if isinstance(options, dict) else {}
     found = given.get("tokenizer") or given.get("dataset")
     if not isinstance(found, str):
@@ -137,6 +134,10 @@ def _evidence_store(project: Path) -> Path:
         settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
         told = settings.get("tool", {}).get("pv", {}).get("evidence", _DEFAULT_STORE)
         store = project / told
+    except FileNotFoundError:
+        _refuse(
+            f"{project.absolute()}: no pyproject.toml there", "name the project with --project"
+        )
     except (OSError, ValueError, AttributeError, TypeError) as error:
         _refuse(f"{project / 'pyproject.toml'}: {error}", "name the project with --project")
     if not store.is_dir() or not any(store.iterdir()):
@@ -153,13 +154,13 @@ def _verify(folder: Path, weights: StoredWeights) -> None:
 def _write_sums(folder: Path) -> dict[str, str]:
     """SHA256SUMS over every other file, as `sha256sum --check` reads it."""
     files = {
-        file.relative_to(folder).as_posix(): sha256_of(file)
+        file.relative_to(folder).as_posix(): file_sha256(file)
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
     lines = "".join(f"{digest}  {name}\n" for name, digest in files.items())
     (folder / SUMS).write_text(lines, encoding="utf-8")
-    return files | {SUMS: sha256_of(folder / SUMS)}
+    return files | {SUMS: file_sha256(folder / SUMS)}
 
 
 def _refuse(what: str, remedy: str) -> NoReturn:

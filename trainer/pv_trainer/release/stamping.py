@@ -13,13 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_file, sync_folder, temporary_sibling
+from pv_trainer.atomic import sync_folder, temporary_sibling
+from pv_trainer.checkpoints.writing import writing
 from pv_trainer.errors import CheckpointFailed
 from pv_trainer.formats import apr_reader
 from pv_trainer.formats.apr_writer import Payload, write_apr
-from pv_trainer.formats.checksum import sha256_of
-from pv_trainer.training.checkpoint_folder import METADATA, read_json_object
-from pv_trainer.training.run_folder import sole_writer
+from pv_trainer.json_files import read_json_object, write_json
+from pv_trainer.plain_files import file_sha256
+from pv_trainer.training.checkpoint_folder import METADATA
+from pv_trainer.training.run_folder import RUN_FILE, sole_writer
 
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 KEY: Final = "provenance"
 """The metadata key that the stamp is under."""
 UNSTAMPED: Final = "unstamped_sha256"
-RUN_FILE: Final = "run.json"
 _RUN_FIELDS: Final = {
     "status": ("status",),
     "exit_code": ("exit_code",),
@@ -80,15 +81,13 @@ def stamp_checkpoint(path: Path) -> Stamp:
         unstamped = _identify(file, measured, beside)
         provenance = _describe(run_dir, record, measured) | {UNSTAMPED: unstamped}
         digest = _rewrite(file, {**file.metadata, KEY: provenance}, tensors)
-        with atomic_file(beside) as target:
-            named = {**measured, "checkpoint_sha256": digest}
-            target.write(json.dumps(named, indent=1, allow_nan=False).encode() + b"\n")
+        write_json(beside, {**measured, "checkpoint_sha256": digest})
     return Stamp(provenance, digest, tensors)
 
 
 def _identify(file: AprFile, measured: Mapping[str, Any], beside: Path) -> str:
     """The digest that the checkpoint had when its run wrote it."""
-    found, recorded = sha256_of(file.path), measured.get("checkpoint_sha256")
+    found, recorded = file_sha256(file.path), measured.get("checkpoint_sha256")
     before = file.metadata.get(KEY)
     earlier: str | None = before.get(UNSTAMPED) if isinstance(before, dict) else None
     if found == recorded:
@@ -110,7 +109,7 @@ def _describe(
         _refuse(f"{run_dir}: the checkpoint's metadata.json lacks {', '.join(missing)}")
     return {
         "run_id": run_dir.name,
-        "run_json_sha256": sha256_of(place),
+        "run_json_sha256": file_sha256(place),
         "commit": record.get("commit"),
         **{name: _field(place, record, *keys) for name, keys in _RUN_FIELDS.items()},
         "data": {
@@ -149,18 +148,15 @@ def _rewrite(file: AprFile, metadata: Mapping[str, Any], tensors: str) -> str:
         for name, entry in file.entries.items()
     ]
     try:
-        digest = write_apr(temporary, metadata, payloads)
-        written = apr_reader.read_header(temporary)
-        if _tensors_sha256(written) != tensors or written.metadata != metadata:
-            raise CheckpointFailed(
-                error_ids.CHECKPOINT, f"{file.path}: what was written reads back otherwise"
-            )
-        temporary.replace(file.path)
-        sync_folder(file.path.parent)
-    except (OSError, ValueError) as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{file.path}: cannot be written: {error}"
-        ) from error
+        with writing(file.path, ValueError):
+            digest = write_apr(temporary, metadata, payloads)
+            written = apr_reader.read_header(temporary)
+            if _tensors_sha256(written) != tensors or written.metadata != metadata:
+                raise CheckpointFailed(
+                    error_ids.CHECKPOINT, f"{file.path}: what was written reads back otherwise"
+                )
+            temporary.replace(file.path)
+            sync_folder(file.path.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return digest
@@ -185,8 +181,8 @@ def _tensors_sha256(file: AprFile) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return read_json_object(path)
-    except (OSError, ValueError) as error:
-        _refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
+    except ValueError as error:
+        _refuse(f"{path}: {error}")
 
 
 def _refuse(what: str, remedy: str | None = None) -> NoReturn:

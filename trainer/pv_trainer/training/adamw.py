@@ -7,6 +7,7 @@ together bit for bit.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -57,15 +58,23 @@ class AdamW:
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
+            if not parameters:
+                continue
             states = [self._state_of(p) for p in parameters]
-            adamw(
+            steps = [s["step"] for s in states]
+            if self._fused:
+                # The kernel itself: what torch does on the way to it takes as long as it does.
+                torch._foreach_add_(steps, 1)
+                update = torch._fused_adamw_
+            else:
+                update = partial(adamw, fused=False)
+            update(
                 parameters,
                 [p.grad for p in parameters],
                 [s["exp_avg"] for s in states],
                 [s["exp_avg_sq"] for s in states],
                 [],
-                [s["step"] for s in states],
-                fused=self._fused,
+                steps,
                 amsgrad=False,
                 beta1=self._betas[0],
                 beta2=self._betas[1],

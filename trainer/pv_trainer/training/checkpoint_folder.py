@@ -7,17 +7,15 @@ of an epoch and `step-NNNNNNNN` where a signal stopped the run within one.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
-from pv_trainer.data.shards import file_sha256
 from pv_trainer.errors import InitInvalid
+from pv_trainer.json_files import read_json_object
+from pv_trainer.plain_files import file_sha256
 
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ METADATA: Final = ".metadata.json"
 _NAME: Final = re.compile(
     r"(epoch-\d{3,}|step-\d{8,})(\.apr|\.state\.safetensors|\.metadata\.json)"
 )
-_LARGEST_JSON: Final = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +73,6 @@ class SavedCheckpoint:
         return self.name.startswith("epoch-")
 
 
-def list_checkpoints(folder: Path) -> list[SavedCheckpoint]:
-    """The checkpoints whose three files are there, oldest first; no file is verified.
-
-    Raises:
-        InitInvalid: RESUME-002 a metadata.json is none.
-    """
-    return [
-        one for one in _list_metadata(folder) if one.weights.exists() and one.state.exists()
-    ]
-
-
 def newest_whole(folder: Path) -> SavedCheckpoint | None:
     """The newest checkpoint whose files are those that its metadata names, by digest.
 
@@ -95,20 +81,20 @@ def newest_whole(folder: Path) -> SavedCheckpoint | None:
     Raises:
         InitInvalid: RESUME-002 there are checkpoints, and each is damaged.
     """
-    checkpoints = list_checkpoints(folder)
+    checkpoints = _list_metadata(folder)
+    found: list[str] = []
     for checkpoint in reversed(checkpoints):
-        damaged = [file.name for file in _damaged(checkpoint)]
+        damaged = _damaged(checkpoint)
         if not damaged:
+            for told in found:
+                LOG.warning("%s: %s; going back to the checkpoint before it", folder, told)
             return checkpoint
-        LOG.warning(
-            "%s: %s is not what was written; going back to the checkpoint before it",
-            folder,
-            " and ".join(damaged),
-        )
+        found.append(" and ".join(damaged))
     if checkpoints:
         raise InitInvalid(
             error_ids.RESUME_STATE,
-            f"{folder}: each of its {len(checkpoints)} checkpoints is damaged",
+            f"{folder}: each of its {len(checkpoints)} checkpoints is damaged; of the newest, "
+            f"{found[0]}",
         )
     return None
 
@@ -160,29 +146,6 @@ def remove_superseded(folder: Path, keep: int | None, val_losses: Sequence[float
                 (folder / f"epoch-{epoch:03d}{suffix}").unlink(missing_ok=True)
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a regular file.
-
-    Raises:
-        OSError: the file can't be opened or read.
-        ValueError: it is no regular file, too large, or holds no JSON object.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is not a file")
-        data = file.read(_LARGEST_JSON + 1)
-    if len(data) > _LARGEST_JSON:
-        raise ValueError(f"it is larger than {_LARGEST_JSON} bytes")
-    try:
-        value = json.loads(data)
-    except RecursionError:
-        raise ValueError("its JSON is nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - one family: bad content
-    return value
-
-
 def _list_metadata(folder: Path) -> list[SavedCheckpoint]:
     names = [
         file.name.removesuffix(METADATA)
@@ -194,17 +157,24 @@ def _list_metadata(folder: Path) -> list[SavedCheckpoint]:
     return sorted(found, key=lambda one: (one.step, one.is_epoch))
 
 
-def _damaged(checkpoint: SavedCheckpoint) -> list[Path]:
+def _damaged(checkpoint: SavedCheckpoint) -> list[str]:
+    """What is wrong with its files, a sentence for each."""
     expected = (
         (checkpoint.weights, checkpoint.metadata["checkpoint_sha256"]),
         (checkpoint.state, checkpoint.metadata["state_sha256"]),
     )
-    return [file for file, digest in expected if not _has_digest(file, digest)]
+    found = []
+    for file, digest in expected:
+        if not file.is_file():
+            found.append(f"{file.name} is missing")
+        elif not _has_digest(file, digest):
+            found.append(f"{file.name} is not what was written")
+    return found
 
 
 def _has_digest(file: Path, digest: str) -> bool:
     try:
-        return file.is_file() and file_sha256(file) == digest
+        return file_sha256(file) == digest
     except OSError:
         return False
 
@@ -214,7 +184,7 @@ def _read_metadata(folder: Path, name: str) -> dict[str, Any]:
     try:
         metadata = read_json_object(file)
         _check_fields(metadata)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InitInvalid(error_ids.RESUME_STATE, f"{file}: {error}") from error
     return metadata
 

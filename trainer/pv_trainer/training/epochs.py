@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_file
 from pv_trainer.checkpoints.init import load_model
 from pv_trainer.checkpoints.saving import save_apr
-from pv_trainer.data.shards import file_sha256
+from pv_trainer.checkpoints.writing import writing
 from pv_trainer.errors import CheckpointFailed, InitInvalid
+from pv_trainer.json_files import write_json
+from pv_trainer.plain_files import file_sha256
 from pv_trainer.training.checkpoint_folder import METADATA, STATE, WEIGHTS
 from pv_trainer.training.evaluation import evaluate, perplexity
 from pv_trainer.training.optimizer import PREFIX, state_digest
@@ -81,11 +81,17 @@ class TrainingState:
     position: Mapping[str, Any]
     inherited: Mapping[str, Any]
     """What the weights' metadata keeps of the checkpoint that the run began from."""
+    settings: str
+    """`settings_digest` of the run."""
 
     @property
     def facts(self) -> dict[str, Any]:
         """What is no tensor, as JSON values."""
-        return {"position": dict(self.position), "inherited": dict(self.inherited)}
+        return {
+            "position": dict(self.position),
+            "inherited": dict(self.inherited),
+            "settings": self.settings,
+        }
 
     @property
     def optimizer_sha(self) -> str:
@@ -187,13 +193,9 @@ def _write_pair(
 ) -> dict[str, Any]:
     weights, moments = stem.with_name(stem.name + WEIGHTS), stem.with_name(stem.name + STATE)
     checkpoint_sha256 = save_apr(weights, model, metadata)
-    try:
+    with writing(moments, ValueError):
         state_sha256 = write_state(moments, state.tensors, state.facts)
         found = file_sha256(moments)
-    except (OSError, ValueError) as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{moments}: cannot be written: {error}"
-        ) from error
     if found != state_sha256:
         raise CheckpointFailed(
             error_ids.CHECKPOINT, f"{moments}: read back, it has sha256 {found}"
@@ -227,13 +229,8 @@ def _reload(path: Path, model: Decoder) -> Decoder:
 
 
 def _write_metadata(path: Path, record: EpochRecord | StopRecord) -> None:
-    try:
-        with atomic_file(path) as file:
-            file.write(json.dumps(asdict(record), indent=1, allow_nan=False).encode() + b"\n")
-    except OSError as error:
-        raise CheckpointFailed(
-            error_ids.CHECKPOINT, f"{path}: cannot be written: {error}"
-        ) from error
+    with writing(path):
+        write_json(path, asdict(record))
 
 
 def _remove(stem: Path) -> None:

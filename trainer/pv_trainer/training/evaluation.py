@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pv_trainer.model.loss import CHUNK_CPU, CHUNK_CUDA, chunked_cross_entropy
+from pv_trainer.model.loss import chunk_size, token_losses
 
 
 if TYPE_CHECKING:
@@ -58,14 +58,10 @@ def window_losses(model: Decoder, ids_BT: Tokens, targets_BT: Tokens) -> list[fl
     weight_VD = model.head_weight
     ids = to_device(ids_BT, weight_VD.device)
     targets = to_device(targets_BT, weight_VD.device)
-    chunk = CHUNK_CUDA if weight_VD.is_cuda else CHUNK_CPU
     with torch.no_grad():
-        x_BTD = model.hidden(ids)
-        sums = [
-            chunked_cross_entropy(x_TD, weight_VD, targets_T, chunk)
-            for x_TD, targets_T in zip(x_BTD, targets, strict=True)
-        ]
-        losses: list[float] = (torch.stack(sums) / targets.shape[1]).tolist()
+        x_ND = model.hidden(ids).flatten(0, 1)
+        each_N = token_losses(x_ND, weight_VD, targets.flatten(), chunk_size(weight_VD))
+    losses: list[float] = each_N.view(targets.shape).mean(1, dtype=torch.float64).tolist()
     return losses
 
 

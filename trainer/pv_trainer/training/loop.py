@@ -28,6 +28,7 @@ from pv_trainer.training.epochs import EpochRecord, write_epoch, write_stop
 from pv_trainer.training.evaluation import Validation, evaluate, window_losses
 from pv_trainer.training.metrics import MetricsLog, StepMetrics
 from pv_trainer.training.optimizer import make_optimizer
+from pv_trainer.training.resuming import refuse_stale
 from pv_trainer.training.run_folder import (
     CHECKPOINTS,
     METRICS_FILE,
@@ -41,6 +42,7 @@ from pv_trainer.training.run_record import (
     describe_plan,
     describe_resumed,
     describe_start,
+    settings_digest,
     write_record,
 )
 from pv_trainer.training.run_state import RunState
@@ -105,17 +107,17 @@ def run_training(
     Raises:
         InitInvalid: the init weights can't be read or are not finite; RESUME-002 the files of
             the point don't fit together.
-        UsageError: another process writes the run.
+        UsageError: another process writes the run, or has written it since the point was found.
         DeviceUnavailable: the device's memory does not hold the run.
         Divergence, NumericalInstability, StreamExhausted, CheckpointFailed, Interrupted: the
             run was stopped; run.json says so.
     """
     with deterministic(plan.device), seeded(plan.options.seed), enough_memory(plan.device):
         model, population = prepare_model(plan)
-        state = RunState(model, make_optimizer(model))
-        record: dict[str, Any] = {}
+        record = describe_plan(plan, population) if point is None else {}
+        settings = settings_digest(record if point is None else point.record)
+        state = RunState(model, make_optimizer(model), settings)
         if point is None:
-            record |= describe_plan(plan, population)
             make_run_folder(run_dir, lambda folder: write_record(folder, record))
         with sole_writer(run_dir):
             if point is None:
@@ -137,6 +139,7 @@ def run_training(
                             clock=clock,
                             started=started,
                             epoch_seconds=0.0 if newest is None else newest.epoch_seconds,
+                            saved=0 if newest is None else newest.step,
                             report=report,
                             stop_asked=stop_asked,
                         )
@@ -159,6 +162,7 @@ def prepare_model(plan: TrainingPlan) -> tuple[Decoder, PopulationReport | None]
 
 def _go_on(plan: TrainingPlan, state: RunState, point: ResumePoint) -> dict[str, Any]:
     """Bring state and folder to where the point is; the record that goes on."""
+    refuse_stale(point)
     newest = point.checkpoint
     if newest is None:
         state.inherited = inherited_metadata(plan.checkpoint)
@@ -226,6 +230,8 @@ class _Run:
     """What the clock would have said at the begin, had the run not been stopped since."""
     epoch_seconds: float
     """What the next epoch took before the run was stopped in it."""
+    saved: int
+    """The updates of the checkpoint that it goes on from."""
     report: Report
     stop_asked: Callable[[], bool]
 
@@ -330,7 +336,8 @@ class _Run:
         """
         position = self.position
         ended = position.epoch and self.step == self._end_of(position.epoch - 1)
-        if self.step and not ended:
+        # Writing the checkpoint again that it went on from would put that one at risk.
+        if self.step > self.saved and not ended:
             self.log.sync()
             seen = self.plan.train.account(self.step).seen
             write_stop(

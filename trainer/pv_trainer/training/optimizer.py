@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from pv_trainer.checkpoints.tensor_bytes import raw_bytes
 from pv_trainer.training.adamw import STATE_KEYS, AdamW
-from pv_trainer.training.state_file import raw_bytes
 
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BETAS: Final = (0.9, 0.999)
 EPS: Final = 1e-8
 WEIGHT_DECAY: Final = 0.01
 CLIP_NORM: Final = 1.0
+_CLIP_EPS: Final = 1e-6
 PREFIX: Final = "optimizer."
 
 
@@ -44,7 +45,13 @@ def set_rate(optimizer: AdamW, rate: float) -> None:
 
 def clip_gradients(model: nn.Module) -> float:
     """Scale the gradients to a global L2 norm of at most 1; the norm that they had before."""
-    return float(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    total = torch.nn.utils.get_total_norm(gradients)
+    norm = float(total)
+    # What torch's clip_grad_norm_ does, save for a multiplication by 1.
+    if not norm <= CLIP_NORM - 2 * _CLIP_EPS:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), CLIP_NORM, total)
+    return norm
 
 
 def named_state(model: nn.Module, optimizer: AdamW) -> dict[str, torch.Tensor]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from pv_trainer import error_ids
 from pv_trainer.checkpoints.architecture import read_architecture
@@ -25,50 +24,19 @@ from pv_trainer.errors import DataInvalid, StreamExhausted, UsageError
 from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.model.config import SHAPES, ModelConfig
 from pv_trainer.training.device import resolve_device
-from pv_trainer.training.regimes import Mode, Regime, choose_regime
+from pv_trainer.training.options import DEFAULT_CONFIG, DTypeName, PretrainOptions
+from pv_trainer.training.regimes import Regime, choose_regime
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pv_trainer.formats.checkpoint import Checkpoint
 
-DTypeName = Literal["float32", "bfloat16"]
-DEFAULT_CONFIG: Final = "tiny-qwen2"
 LOG: Final = logging.getLogger("pv_trainer")
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainOptions:
-    """What `apr pretrain` was asked to do; the defaults are those of the command line."""
-
-    dataset: Path | None = None
-    """None for the embedded corpus."""
-    val_shard: Path | None = None
-    tokenizer: Path | None = None
-    init: Path | None = None
-    config: str | None = None
-    mode: Mode | None = None
-    lr: float | None = None
-    warmup_steps: int | None = None
-    target_val_loss: float | None = None
-    num_steps: int = 1000
-    batch_size: int = 16
-    seq_length: int = 1024
-    steps_per_epoch: int = 100
-    grad_accum: int = 1
-    seed: int = 42
-    device: str = "auto"
-    dtype: DTypeName | None = None
-    val_tokens: int = 8192
-    cycle: bool = False
-    compile: bool = False
-    keep: int | None = None
-    """The epochs whose checkpoints are kept beside the best one's; None for all."""
-    horizon: int | None = None
-    """Where the cosine ends, if not at `num_steps`; no flag sets it."""
-    cache: Path = Path(".cache")
-    """Where the embedded corpus is, or is built when it is wanted."""
+_VAL_TOKENS: Final = 1024
+"""Targets per forward pass of a validation, at least: a batch may be too small for speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +104,7 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
         val=choose_validation(
             held_out,
             seq_length=options.seq_length,
-            batch_size=min(options.batch_size, 16),
+            batch_size=max(min(options.batch_size, 16), _VAL_TOKENS // options.seq_length),
             max_tokens=options.val_tokens,
         ),
         gates=gates,

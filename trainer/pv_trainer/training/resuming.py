@@ -6,18 +6,21 @@ Imports no torch: a run that can't be resumed is refused at once.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pv_trainer import error_ids
-from pv_trainer.data.shards import file_sha256
 from pv_trainer.errors import DataInvalid, InitInvalid, UsageError
 from pv_trainer.exit_status import ExitStatus
 from pv_trainer.formats.checkpoint import open_checkpoint
-from pv_trainer.training.checkpoint_folder import newest_whole, read_json_object
-from pv_trainer.training.preflight import DEFAULT_CONFIG, PretrainOptions
-from pv_trainer.training.run_folder import CHECKPOINTS
+from pv_trainer.json_files import read_json_object
+from pv_trainer.plain_files import file_sha256
+from pv_trainer.training.checkpoint_folder import newest_whole
+from pv_trainer.training.options import DEFAULT_CONFIG, DTypeName, PretrainOptions
+from pv_trainer.training.regimes import Mode
+from pv_trainer.training.run_folder import CHECKPOINTS, RUN_FILE
 
 
 if TYPE_CHECKING:
@@ -27,13 +30,21 @@ if TYPE_CHECKING:
     from pv_trainer.training.preflight import TrainingPlan
 
 LOG: Final = logging.getLogger("pv_trainer")
-_RUN_FILE: Final = "run.json"
 _FINISHED: Final = frozenset(status.value for status in ExitStatus if status.code == 0)
 _PATHS: Final = frozenset({"dataset", "val_shard", "tokenizer", "init"})
 """Named again they may have moved: their content is compared, not their place."""
 _FREE: Final = frozenset({"device", "dtype", "compile", "keep", "cache"})
 """What may differ. The first three cost the promise of equal bits, and the record says so."""
 _REGIME: Final = ("mode", "lr", "warmup_steps", "target_val_loss")
+_SMALLEST: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("batch_size", "seq_length", "steps_per_epoch", "grad_accum"), 1),
+    **dict.fromkeys(("val_tokens", "keep"), 1),
+    **dict.fromkeys(("num_steps", "warmup_steps", "horizon", "seed"), 0),
+    "lr": 1e-7,
+    "target_val_loss": -math.inf,
+}
+_TOO_LARGE: Final = 2**63
+_CHOICES: Final = {"mode": get_args(Mode), "dtype": get_args(DTypeName)}
 _KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
     "bool": bool,
     "int": int,
@@ -61,17 +72,17 @@ def find_point(run_dir: Path) -> ResumePoint:
         UsageError: there is no run, or it has ended.
         InitInvalid: RESUME-002 run.json or each of the checkpoints is damaged.
     """
-    file = run_dir / _RUN_FILE
+    file = run_dir / RUN_FILE
     if not file.exists():
         raise UsageError(
             error_ids.USAGE,
-            f"--resume {run_dir}: no run began there: {_RUN_FILE} is missing",
+            f"--resume {run_dir}: no run began there: {RUN_FILE} is missing",
             "name the --run-dir of the run, or start it again",
         )
     try:
         record = read_json_object(file)
         options = _read_options(record)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InitInvalid(error_ids.RESUME_STATE, f"{file}: {error}") from error
     if record["status"] in _FINISHED:
         raise UsageError(
@@ -83,6 +94,24 @@ def find_point(run_dir: Path) -> ResumePoint:
     return ResumePoint(
         run_dir, record, options, newest_whole(folder) if folder.exists() else None
     )
+
+
+def refuse_stale(point: ResumePoint) -> None:
+    """Establish that nobody has written the run since `point` was found; the run is held.
+
+    Raises:
+        UsageError: another process went on with it, so that the point may lie far back.
+    """
+    try:
+        now: object = read_json_object(point.run_dir / RUN_FILE)
+    except ValueError:
+        now = None
+    if now != point.record:
+        raise UsageError(
+            error_ids.USAGE,
+            f"--resume {point.run_dir}: another process has written the run meanwhile",
+            "give the command again",
+        )
 
 
 def continued_options(point: ResumePoint, given: Mapping[str, Any]) -> PretrainOptions:
@@ -174,7 +203,9 @@ def _read_options(record: Mapping[str, Any]) -> PretrainOptions:
     _text(record, "tokenizer_sha256")
     _text(record, "status")
     if record.get("init") is not None:
-        _mapping(_mapping(record, "init"), "files")
+        files = _mapping(_mapping(record, "init"), "files")
+        for file in files:
+            _text(files, file)
     chosen = {name: regime.get(name) for name in _REGIME} | {"dtype": environment.get("dtype")}
     if stored.get("init") is None and stored.get("config") is None:
         chosen["config"] = DEFAULT_CONFIG
@@ -196,7 +227,20 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     expected = _KINDS.get(base, str)
     if not isinstance(value, expected) or (expected is not bool and isinstance(value, bool)):
         raise ValueError(f"options.{name}: {value!r} is no {base}")
+    if not _is_possible(name, value):
+        raise ValueError(f"options.{name}: {value!r} is outside its limits")
     return Path(str(value)) if base == "Path" else value
+
+
+def _is_possible(name: str, value: Any) -> bool:
+    """Whether the command line would have taken a value of the right type."""
+    if name in _CHOICES:
+        return value in _CHOICES[name]
+    if isinstance(value, str):
+        return "\0" not in value
+    return isinstance(value, bool) or (
+        math.isfinite(value) and _SMALLEST[name] <= value < _TOO_LARGE
+    )
 
 
 def _mapping(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:

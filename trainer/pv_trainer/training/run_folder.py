@@ -5,12 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import sync_folder, temporary_sibling
+from pv_trainer.atomic import atomic_folder
 from pv_trainer.errors import CheckpointFailed, InitInvalid, UsageError
 from pv_trainer.training.checkpoint_folder import remove_unfinished
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from pv_trainer.training.checkpoint_folder import SavedCheckpoint
 
+RUN_FILE: Final = "run.json"
 METRICS_FILE: Final = "metrics.jsonl"
 CHECKPOINTS: Final = "ckpt"
 
@@ -33,26 +33,19 @@ def make_run_folder(run_dir: Path, write: Callable[[Path], None]) -> None:
     Raises:
         CheckpointFailed: it exists, or can't be made.
     """
-    temporary = temporary_sibling(run_dir)
     try:
-        run_dir.parent.mkdir(parents=True, exist_ok=True)
-        _remove_killed_tries(run_dir)
-        temporary.mkdir()
-        (temporary / CHECKPOINTS).mkdir()
-        (temporary / METRICS_FILE).touch()
-        write(temporary)
-        if run_dir.exists():  # a rename would replace an empty folder
-            raise FileExistsError(None, "File exists")
-        temporary.rename(run_dir)
-        sync_folder(run_dir.parent)
+        with atomic_folder(run_dir) as temporary:
+            (temporary / CHECKPOINTS).mkdir()
+            (temporary / METRICS_FILE).touch()
+            write(temporary)
+            if run_dir.exists():  # an empty folder would be replaced
+                raise FileExistsError(None, "File exists")
     except OSError as error:
         raise CheckpointFailed(
             error_ids.CHECKPOINT,
             f"{run_dir}: cannot be made: {error.strerror}",
             "name a new folder, in a place that can be written to, with --run-dir",
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
@@ -111,23 +104,3 @@ def _step_of(line: bytes) -> int | None:
     except (ValueError, AttributeError, RecursionError):
         return None
     return step if isinstance(step, int) else None
-
-
-def _remove_killed_tries(run_dir: Path) -> None:
-    """Remove what processes that are gone left of making this folder."""
-    prefix = f".{run_dir.name}."
-    for place in run_dir.parent.iterdir():
-        if place.name.startswith(prefix) and place.suffix == ".tmp":
-            pid = place.name.removeprefix(prefix).partition("-")[0]
-            if pid.isdecimal() and not _is_alive(int(pid)):
-                shutil.rmtree(place, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

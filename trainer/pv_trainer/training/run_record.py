@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from dataclasses import asdict
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from pv_trainer import error_ids
-from pv_trainer.atomic import atomic_file
 from pv_trainer.commit import code_commit
-from pv_trainer.data.shards import file_sha256
 from pv_trainer.errors import CheckpointFailed
 from pv_trainer.exit_status import CRASH_CODE, CRASHED
+from pv_trainer.json_files import write_json
 from pv_trainer.model.config import parameter_count
+from pv_trainer.plain_files import file_sha256
 from pv_trainer.training.metrics import METRIC_SOURCES
 from pv_trainer.training.optimizer import nonzero_state_values
+from pv_trainer.training.run_folder import RUN_FILE
 from pv_trainer.training.schedule import learning_rate
 from pv_trainer.version import installed_version
 
@@ -32,9 +34,13 @@ if TYPE_CHECKING:
     from pv_trainer.training.adamw import AdamW
     from pv_trainer.training.preflight import TrainingPlan
 
-RUN_FILE: Final = "run.json"
 _ENDING: Final = frozenset({"error", "reason", "wall_seconds", "final", "tokens", "steps"})
 """What the end of a run writes, or what a checkpoint knows better."""
+_SETTINGS: Final = (
+    *("num_steps", "batch_size", "seq_length", "steps_per_epoch", "grad_accum"),
+    *("seed", "val_tokens", "cycle"),
+)
+"""The options that a resume keeps and that no other part of the record has."""
 
 
 def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
@@ -44,8 +50,7 @@ def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
         CheckpointFailed: it can't be written.
     """
     try:
-        with atomic_file(run_dir / RUN_FILE) as file:
-            file.write(json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+        write_json(run_dir / RUN_FILE, record)
     except OSError as error:
         raise CheckpointFailed(
             error_ids.CHECKPOINT, f"{run_dir / RUN_FILE}: {error}"
@@ -81,6 +86,24 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         "environment": describe_environment(plan),
         "resumes": [],
     }
+
+
+def settings_digest(record: Mapping[str, Any]) -> str:
+    """sha256 over what a record says the run was asked for and reads.
+
+    Each checkpoint of the run carries it: under other settings, or in the folder of another
+    run, it is none of theirs. What a resume may change is left out, and so are places.
+    """
+    options, init = record["options"], record.get("init")
+    facts = {
+        **{name: record.get(name) for name in ("regime", "horizon", "config")},
+        **{name: options.get(name) for name in _SETTINGS},
+        "tokenizer": record["tokenizer_sha256"],
+        "dataset": record["dataset"]["manifest_sha256"],
+        "val": record["val"]["val_set_id"],
+        "init": None if init is None else sorted(init["files"].values()),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def describe_resumed(

@@ -32,6 +32,8 @@ class RunState:
 
     model: Decoder
     optimizer: AdamW
+    settings: str
+    """`settings_digest` of the run that the checkpoints belong to."""
     position: Position = field(default_factory=Position)
     inherited: Mapping[str, Any] = field(default_factory=dict)
     """What the metadata of each checkpoint keeps of the one that the run began from."""
@@ -43,7 +45,7 @@ class RunState:
         device = self.model.head_weight.device
         if device.type == "cuda":
             tensors[_CUDA_GENERATOR] = torch.cuda.get_rng_state(device)
-        return TrainingState(tensors, self.position.to_json(), self.inherited)
+        return TrainingState(tensors, self.position.to_json(), self.inherited, self.settings)
 
     def restore(self, path: Path, step: int) -> None:
         """Go on from a state file of update `step`; the weights are those of its checkpoint.
@@ -55,6 +57,8 @@ class RunState:
         moments = {n: tensors.pop(n) for n in list(tensors) if n.startswith(PREFIX)}
         try:
             position = parse_position(facts.get("position", {}))
+            if facts.get("settings") != self.settings:
+                raise ValueError("it is of a run with other settings or inputs")  # noqa: TRY301
             if position.step != step:
                 raise ValueError(f"it is of update {position.step}, the metadata of {step}")  # noqa: TRY301
             if bool(moments) != bool(step):

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from pv_trainer import error_ids
 from pv_trainer.atomic import atomic_file
+from pv_trainer.checkpoints.tensor_bytes import raw_bytes
 from pv_trainer.errors import InitInvalid
 
 
@@ -67,13 +68,6 @@ def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     if metadata.get("format") != FORMAT or not isinstance(facts, dict):
         raise _refused(path, f"it is not a training state of the format {FORMAT}")
     return tensors, facts
-
-
-def raw_bytes(values: torch.Tensor) -> memoryview:
-    """The tensor's bytes, row-major and little-endian; no copy where it is on the CPU."""
-    flat = values.detach().cpu().contiguous().view(-1)
-    data: memoryview = flat.view(torch.uint8).numpy().data
-    return data
 
 
 def _header(

@@ -12,6 +12,7 @@ from pv_harness.board.html.whole import in_pieces, whole
 from pv_harness.board.scoreboard import closeness
 from pv_harness.contracts.contract import show_value
 from pv_harness.deriving.levels import level_conditions
+from pv_harness.deriving.potency import what_is_shown
 from pv_harness.deriving.status import StatusKind
 
 
@@ -116,7 +117,7 @@ def _common(row: Row) -> list[Child]:
         join(
             [
                 verdict(holds=proven, yes="yes", no="no"),
-                f" {potency} planted defects killed, controls green",
+                f" {what_is_shown(row.falsifier, potency)}",
             ]
         ),
     ]

@@ -55,7 +55,7 @@ def status_bar(board: Scoreboard) -> Markup | None:
             tag("rect", x=round(place, 1), y=0, width=shown, height=10, rx=2, class_=tone)
         )
         place += width
-    words = ", ".join(f"{status_mark.word_of(s)} {count}" for s, count in kinds)
+    words = ", ".join(f"{s.word} {count}" for s, count in kinds)
     return tag(
         "svg",
         tag("title", f"Statuses of {total} falsifiers: {words}"),
@@ -91,7 +91,7 @@ def filter_form(board: Scoreboard) -> Markup:
         _choices(
             "status",
             [
-                (status_mark.word_of(s), status_mark.icon(status_mark.tone_name(s)), count)
+                (s.word, status_mark.icon(status_mark.tone_name(s)), count)
                 for s, count in _by_word(board.rows)
             ],
         ),
@@ -117,7 +117,7 @@ def _fraction(part: int, whole: int, what: str, note: str | None) -> Markup:
 
 def _urgent(row: Row) -> Iterator[Child]:
     yield status_mark.icon(status_mark.tone_name(row.status))
-    yield tag("b", status_mark.word_of(row.status))
+    yield tag("b", row.status.word)
     yield " "
     yield tag("a", row.falsifier.id, href=f"#{anchor_of(row.falsifier.id)}")
     yield tag("span", " ", in_pieces(reason_of(row.status)), class_="quiet")
@@ -160,7 +160,7 @@ def _kinds(rows: Sequence[Row]) -> list[tuple[Status, int]]:
     """One status of each word and tone with its count, what is best first."""
     groups: dict[tuple[int, str], list[Status]] = {}
     for row in rows:
-        key = (tone_of(row.status).urgency, status_mark.word_of(row.status))
+        key = (tone_of(row.status).urgency, row.status.word)
         groups.setdefault(key, []).append(row.status)
     return [(found[0], len(found)) for _, found in sorted(groups.items(), key=lambda g: g[0])]
 
@@ -169,8 +169,8 @@ def _by_word(rows: Sequence[Row]) -> list[tuple[Status, int]]:
     """The same by word alone, as a filter chooses; the worst of its tones stands for it."""
     found: dict[str, tuple[Status, int]] = {}
     for status, count in _kinds(rows):
-        before = found.get(status_mark.word_of(status), (status, 0))[1]
-        found[status_mark.word_of(status)] = (status, before + count)
+        before = found.get(status.word, (status, 0))[1]
+        found[status.word] = (status, before + count)
     return list(found.values())
 
 

@@ -29,7 +29,7 @@ def render_row(row: Row, *, now_s: float, sources: Mapping[str, CheckSource]) ->
         # The anchor is inside: a browser then opens the row by itself, without a script.
         tag("div", inside, class_="body", id=anchor),
         class_="row",
-        data_status=status_mark.word_of(status),
+        data_status=status.word,
         data_ceiling=status.ceiling.value,
     )
 

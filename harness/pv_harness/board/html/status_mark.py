@@ -18,16 +18,9 @@ def tone_name(status: Status) -> str:
     return "stale" if status.kind is StatusKind.STALE else tone_of(status).name.lower()
 
 
-def word_of(status: Status) -> str:
-    """What a status is counted under: the level that holds, or the word of its kind."""
-    if status.kind is StatusKind.LEVEL and status.level is not None:
-        return status.level.value
-    return status.kind.value
-
-
 def mark(status: Status) -> Markup:
     """The status as a row begins with it: the word, and how far it could go."""
-    word = tag("b", word_of(status).replace("_", " "))
+    word = tag("b", status.word.replace("_", " "))
     small = tag("small", _beside(status))
     tone = tone_name(status)
     return tag("span", icon(tone), word, " ", small, class_=f"status {tone}")

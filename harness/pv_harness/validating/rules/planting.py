@@ -6,7 +6,7 @@ import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from pv_harness.fingerprint.sources import syntax_digest
+from pv_harness.fingerprint.spelling import syntax_digest
 from pv_harness.fingerprint.syntax import (
     SYNTAX_ERRORS,
     compile_source,
@@ -283,13 +283,30 @@ def _judge_change(patch: Patch, text: str, *, is_defect: bool) -> _Fault | None:
     try:
         compile_source(changed, str(patch.file))
     except SYNTAX_ERRORS as error:
-        line, _, message = describe_syntax_error(error)
-        what = f": {patch.file} no longer compiles: {message} (line {line})"
+        if own := _own_error(text, patch):
+            # No replacement is to blame, and no edit of the contract would help.
+            what = f": {patch.file} does not compile even without the change: {own}"
+            return _Fault("PV054", "file", what)
+        what = f": {patch.file} no longer compiles: {_place_of(error)}"
         return _Fault("PV054", "replace", what)
     if is_defect and _is_layout_only(text, changed, patch):
         what = " changes only comments or layout, which no check can notice"
         return _Fault("PV053", "replace", what)
     return None
+
+
+def _own_error(text: str, patch: Patch) -> str:
+    """Why a file as it is does not compile; empty if it does."""
+    try:
+        compile_source(text, str(patch.file))
+    except SYNTAX_ERRORS as error:
+        return _place_of(error)
+    return ""
+
+
+def _place_of(error: BaseException) -> str:
+    line, _, message = describe_syntax_error(error)
+    return f"{message} (line {line})"
 
 
 def _is_layout_only(text: str, changed: str, patch: Patch) -> bool:

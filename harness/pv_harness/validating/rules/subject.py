@@ -65,6 +65,10 @@ def _modules_beside(name: str, world: World) -> Iterator[str]:
 def _unwatchable(function: str, path: Path, world: World) -> str:
     """Why calls of a function can't be seen; empty if they can."""
     functions = _functions(path, world)
+    if not functions and not _parses(path):
+        return (
+            "does not parse as Python, so that its functions are not known; correct that file"
+        )
     if function not in functions:
         return f"has no top-level function {function!r}{meant(function, functions)}"
     if functions[function]:
@@ -72,6 +76,14 @@ def _unwatchable(function: str, path: Path, world: World) -> str:
         # swapped, or no function at all.
         return f"has a decorator on {function!r}, so that its calls can't be watched"
     return ""
+
+
+def _parses(path: Path) -> bool:
+    try:
+        parse(path.read_bytes())
+    except (OSError, *SYNTAX_ERRORS):
+        return False
+    return True
 
 
 def _functions(path: Path, world: World) -> Mapping[str, bool]:

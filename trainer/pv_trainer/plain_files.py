@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
-
-from pv_trainer import error_ids
-from pv_trainer.errors import DataInvalid
+from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 
 @contextmanager
-def open_plain(path: Path) -> Iterator[BinaryIO]:
+def open_plain(path: Path) -> Iterator[BufferedReader]:
     """Yield the regular file at `path`, opened to read; a link to one is one.
 
     Raises:
@@ -46,6 +45,11 @@ def read_plain(path: Path, limit_bytes: int) -> bytes:
     return data
 
 
-def unreadable(path: Path, what: str, remedy: str | None = None) -> DataInvalid:
-    """The refusal of an input file."""
-    return DataInvalid(error_ids.CORPUS_MANIFEST, f"{path}: {what}", remedy)
+def file_sha256(path: Path) -> str:
+    """The sha256 of the bytes of the regular file at `path`, in hexadecimal.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    with open_plain(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pv_trainer.data.plain_files import open_plain, read_plain
+from pv_trainer.plain_files import file_sha256, open_plain, read_plain
 
 
 if TYPE_CHECKING:
@@ -34,3 +35,11 @@ def test_a_link_to_a_file_is_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("x")
     with open_plain(tmp_path / "link") as file:
         assert file.read() == b"12345"
+
+
+def test_a_file_is_digested_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is no regular file"):
+        file_sha256(tmp_path / "pipe")
