@@ -20,6 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ import numpy as np
 import torch
 
 from pv_trainer.checkpoints.init import fresh_model
+from pv_trainer.checkpoints.saving import huggingface_config
 from pv_trainer.data.batches import Batch
 from pv_trainer.model.config import SHAPES
 from pv_trainer.model.loss import chunk_size, chunked_cross_entropy
@@ -170,21 +172,8 @@ def _ours(kind: Kind) -> Step:
 def _reference() -> Any:
     import transformers  # noqa: PLC0415 - the memory of the loss is measured without it
 
-    config = SHAPES[SHAPE]
-    return transformers.Qwen2ForCausalLM(
-        transformers.Qwen2Config(
-            vocab_size=config.vocab_size,
-            hidden_size=config.hidden_size,
-            num_attention_heads=config.num_attention_heads,
-            num_key_value_heads=config.num_kv_heads,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.num_hidden_layers,
-            max_position_embeddings=config.max_position_embeddings,
-            rms_norm_eps=config.rms_norm_eps,
-            tie_word_embeddings=True,
-            use_cache=False,
-        )
-    )
+    described = huggingface_config(SHAPES[SHAPE], eos_token_id=None)
+    return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**described, use_cache=False))
 
 
 def _transformers_loop(kind: Kind) -> Step:
@@ -219,7 +208,7 @@ def _hf_trainer(kind: Kind) -> Step:
 
     model = _reference()
     arguments = transformers.TrainingArguments(
-        output_dir="/tmp/hf-trainer-bench",  # noqa: S108 - it writes nothing there
+        output_dir=tempfile.gettempdir(),  # it asks for a folder, and writes nothing there
         per_device_train_batch_size=BATCH,
         learning_rate=LR,
         weight_decay=0.01,

@@ -7,6 +7,7 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -367,8 +368,9 @@ def open_as_nobody(path, *args):
     return read(path, *args)
 os.open = open_as_nobody
 """
+    temporary = Path(tempfile.gettempdir())
     for folder in (tmp_path, *tmp_path.parents):
-        if os.getuid() == 0 and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+        if os.getuid() == 0 and folder.is_relative_to(temporary) and folder != temporary:
             folder.chmod(0o755)
     (problem,) = problems_of(validate(toy, str(file), before=as_nobody))
     assert problem == f"{file}:1:1: PV001 the file can't be read: permission denied"
