@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from pv_harness.errors import EvidenceError
-from pv_harness.evidence.statement import SUFFIX
-from pv_harness.regular_file import reason
+from pv_harness.evidence.folder import list_entries
 
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 _SETTLING_NS = 2_000_000_000
@@ -48,16 +46,7 @@ def scan_stamps(folder: Path) -> list[FileStamp]:
     Raises:
         EvidenceError: the folder is none or can't be listed.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
-            return sorted(map(_stamp, found))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise EvidenceError(
-            f"{folder}: can't be listed ({reason(error)}); evidence is kept in a folder"
-        ) from error
+    return [_stamp(entry) for entry in list_entries(folder)]
 
 
 def _stamp(entry: os.DirEntry[str]) -> FileStamp:

@@ -20,6 +20,7 @@ from pv_harness.evidence.chain import find_heads
 from pv_harness.evidence.envelope import decode_envelope, parse_json
 from pv_harness.evidence.fields import Field, is_digest
 from pv_harness.evidence.finding import Finding, FindingKind
+from pv_harness.evidence.folder import list_entries
 from pv_harness.evidence.signing import Keyring
 from pv_harness.evidence.statement import (
     SUFFIX,
@@ -135,16 +136,7 @@ def list_files(folder: Path) -> list[Path]:
     Raises:
         EvidenceError: the folder is none or can't be listed.
     """
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise EvidenceError(
-            f"{folder}: can't be listed ({reason(error)}); evidence is kept in a folder"
-        ) from error
-    return [folder / name for name in names]
+    return [folder / entry.name for entry in list_entries(folder)]
 
 
 def read_statement(file: Path, keyring: Keyring = _NO_KEYS) -> RunStatement:

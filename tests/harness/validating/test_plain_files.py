@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.harness.validating.conftest import EXAMPLE
 
 from pv_harness.board.problems import render_json_problems
 from pv_harness.contracts.reading import read_falsifier
@@ -18,7 +19,6 @@ from pv_harness.documents.accelerators import find_accelerator
 from pv_harness.documents.contract_check import is_surely_valid
 from pv_harness.documents.loading import load
 from pv_harness.documents.schema_check import schema_problems
-from pv_harness.project import Project, load_project
 from pv_harness.validating import forked_reading, plain_files
 from pv_harness.validating.forked_reading import read_by
 from pv_harness.validating.plain_files import PlainFile, read_plain_files
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from pv_harness.contracts.contract import Falsifier
     from pv_harness.contracts.file_search import FoundFile
+    from pv_harness.project import Project
     from pv_harness.validating.plain_files import PlainReading
     from pv_harness.validating.rules.world import World
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE / "project"
 FIXTURES = sorted([*HERE.glob("bad/*.yaml"), *HERE.glob("good/*.yaml")])
 
 
@@ -66,13 +66,6 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain_files, "load_plain", load_strictly)
     monkeypatch.setattr(plain_files, "is_surely_valid", is_valid)
     monkeypatch.setattr(schema_check, "is_surely_valid", lambda _value: False)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    shutil.copytree(EXAMPLE, root)
-    return load_project(root)
 
 
 def both(project: Project, reading: PlainReading) -> tuple[Report, Report]:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.harness.validating.conftest import EXAMPLE
 
 from pv_harness import user_cache
 from pv_harness.errors import ContractError
@@ -18,15 +18,7 @@ from pv_harness.workflow.declared import read_declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-EXAMPLE = Path(__file__).parent / "project"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    shutil.copytree(EXAMPLE, root)
-    return load_project(root)
+    from pathlib import Path
 
 
 @pytest.fixture

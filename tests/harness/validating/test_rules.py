@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, strategies as st
+from tests.harness.validating.conftest import EXAMPLE
 
 from pv_harness.contracts.contract import Bound, Comparator, Control, Level, LevelRule
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.documents.loading import load
 from pv_harness.fingerprint.sources import SourceTree
 from pv_harness.judging.measurement import holds
-from pv_harness.project import Project, load_project
 from pv_harness.validating.rules.levels import bounds_can_hold, each_level_adds_a_condition
 from pv_harness.validating.rules.planting import (
     planted_changes_apply,
@@ -27,16 +27,7 @@ from pv_harness.validating.validation import validate
 
 if TYPE_CHECKING:
     from pv_harness.documents.problem import Problem
-
-
-EXAMPLE = Path(__file__).parent / "project"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    shutil.copytree(EXAMPLE, root)
-    return load_project(root)
+    from pv_harness.project import Project
 
 
 def example_claim() -> Claim:

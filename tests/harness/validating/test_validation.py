@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from tests.harness.validating.conftest import EXAMPLE
 
 from pv_harness.errors import ContractError, UsageError
 from pv_harness.exit_code import ExitCode
@@ -16,15 +17,7 @@ from pv_harness.validating.report import Report, render_report
 from pv_harness.validating.validation import load_contracts, validate
 
 
-EXAMPLE = Path(__file__).parent / "project"
 FOREIGN = "metadata:\n  version: 1.0.0\nfalsification_tests:\n- id: X-001\n"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    shutil.copytree(EXAMPLE, root)
-    return load_project(root)
 
 
 def judge(project: Project, *names: str) -> Report:

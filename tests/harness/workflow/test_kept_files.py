@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.harness.validating.test_plain_files import EXAMPLE, copy_of, stand_in
+from tests.harness.validating.conftest import EXAMPLE
+from tests.harness.validating.test_plain_files import copy_of, stand_in
 
 from pv_harness.project import Project, load_project
 from pv_harness.validating.plain_files import read_plain_files

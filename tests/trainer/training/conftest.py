@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pv_trainer.model.config import ModelConfig
+    from pv_trainer.model.decoder import Decoder
+
 
 @pytest.fixture(scope="module")
 def few_documents(
@@ -60,3 +63,10 @@ def resume_run(run_dir: Path, given: dict[str, Any] | None = None, **more: Any) 
 @pytest.fixture
 def resume() -> Callable[..., RunResult]:
     return resume_run
+
+
+@pytest.fixture
+def model(
+    make_model: Callable[..., Decoder], make_config: Callable[..., ModelConfig]
+) -> Decoder:
+    return make_model(make_config())

@@ -22,15 +22,7 @@ from pv_trainer.training.optimizer import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pv_trainer.model.config import ModelConfig
     from pv_trainer.model.decoder import Decoder
-
-
-@pytest.fixture
-def model(
-    make_model: Callable[..., Decoder], make_config: Callable[..., ModelConfig]
-) -> Decoder:
-    return make_model(make_config())
 
 
 def fill_gradients(model: nn.Module, value: float) -> None:

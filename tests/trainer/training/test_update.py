@@ -15,17 +15,7 @@ from pv_trainer.training.update import accumulate_gradient, check_finite, train_
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pv_trainer.model.config import ModelConfig
     from pv_trainer.model.decoder import Decoder
-
-
-@pytest.fixture
-def model(
-    make_model: Callable[..., Decoder], make_config: Callable[..., ModelConfig]
-) -> Decoder:
-    return make_model(make_config())
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.harness.validating.conftest import EXAMPLE
 from tests.harness.validating.foreign.dialects import DIALECTS
-from tests.harness.validating.test_plain_files import EXAMPLE, assert_equal, copy_of
+from tests.harness.validating.test_plain_files import assert_equal, copy_of
 
 from pv_harness.documents import plain_yaml
 from pv_harness.documents.accelerators import find_accelerator
