@@ -78,8 +78,12 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """A path as pv prints and stores it: relative to the root where it lies below it."""
+        place = _resolved(path)
+        # What a dangling link leads to is nowhere; what can be corrected is the link.
+        if _is_dangling(path):
+            place = _resolved(path.parent) / path.name
         try:
-            return _resolved(path).relative_to(self.root).as_posix()
+            return place.relative_to(self.root).as_posix()
         except ValueError:
             return path.as_posix()
 
@@ -88,6 +92,12 @@ def _resolved(path: Path) -> Path:
     """The path without links; one that is a link to itself stays what it is."""
     # Before Python 3.13 Path.resolve raises RuntimeError for such a link.
     return Path(os.path.realpath(path))  # noqa: TID251
+
+
+def _is_dangling(path: Path) -> bool:
+    """True for a link to nothing; False for any name that no file can have."""
+    # Unlike the methods of Path these take a target that is longer than a name can be.
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114, TID251
 
 
 def find_root(start: Path) -> Path:

@@ -8,6 +8,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from pv_harness.wording import show
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +96,8 @@ def open_regular(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         descriptor = os.open(path, OPEN_FLAGS)
     except ValueError as error:
         raise OSError(errno.EINVAL, f"not a file name: {error}") from error
+    except OSError as error:
+        raise _of_link(path, error) from error
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
@@ -108,6 +112,19 @@ def reason(error: OSError) -> str:
     """Why a file can't be read, without its name, which the caller prints as the place."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]
+
+
+def _of_link(path: Path, error: OSError) -> OSError:
+    """The same error; of a link without an end it says so, since the link itself is there."""
+    ends = {errno.ENOENT: "leads nowhere", errno.ELOOP: "leads in a circle"}
+    end = ends.get(error.errno or 0)
+    if end is None:
+        return error
+    try:
+        target = os.readlink(path)  # noqa: PTH115 - a Path would reword it
+    except OSError:  # no link at all: there is no such file
+        return error
+    return OSError(error.errno, f"is a link to {show(target)}, which {end}")
 
 
 def _read_at_most(descriptor: int, limit_bytes: int) -> bytes:

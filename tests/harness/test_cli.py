@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pv_harness import __version__
+from pv_harness.cli import main
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -454,3 +458,22 @@ def test_a_word_that_is_no_verb_is_told_with_the_one_that_was_meant(
     done = toy.pv(word, "--root", ".")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"pv: there is no verb '{word}'; {end}\n"
+
+
+def test_a_validation_without_findings_imports_only_what_it_needs(toy: Toy) -> None:
+    unneeded = {"hashlib", "jsonschema", "json", "difflib", "glob", "logging", "subprocess"}
+    done = toy.python("-X", "importtime", "-m", "pv_harness", "validate", "--no-cache")
+    assert done.returncode == 0, done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pv_harness.validating.plain_files" in imported
+    assert not imported & unneeded
+
+
+def test_what_is_in_memory_at_the_end_is_left_to_the_system(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(capsys.readouterr().out))
+    assert main(["--version"]) == 0
+    assert main(["xyzzy"]) == 2
+    assert frozen == [f"pv {__version__}\n", ""]

@@ -131,6 +131,22 @@ def test_a_path_is_shown_from_the_root_if_it_lies_below(tmp_path: Path) -> None:
     assert project.relative(Path("/elsewhere/b.py")) == "/elsewhere/b.py"
 
 
+def test_a_link_is_called_after_what_it_leads_to_unless_that_is_nowhere(tmp_path: Path) -> None:
+    project = load_project(make_files(tmp_path, "vendor/a.yaml", "contracts/b.yaml"))
+    folder = tmp_path / "contracts"
+    for name, target in {
+        "live": "../vendor/a.yaml",
+        "dangling": "../vendor/gone.yaml",
+        "chain": "dangling",
+        "itself": "itself",
+        "too-long": "a" * 300,
+    }.items():
+        (folder / name).symlink_to(target)
+    assert project.relative(folder / "live") == "vendor/a.yaml"
+    for name in ("dangling", "chain", "itself", "too-long", "gone"):
+        assert project.relative(folder / name) == f"contracts/{name}"
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

@@ -9,8 +9,9 @@ pytest would pass over in silence: a second ID, a function that a later one of i
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pv_harness.contracts.file_search import walk_files
 from pv_harness.documents.problem import Problem, Severity, sort_key
@@ -35,6 +36,9 @@ MARKER = "falsifies"
 _MAX_SIZE_BYTES = 4 << 20
 _NOT_CHECKS = frozenset({"conftest.py"})
 _NOT_IN_NODE_IDS = ("[", "::")
+_NAMED = re.compile(rb"""\bfalsifies\s*\(\s*(["'])([^"'\\\n]+)\1""")
+"""The ID in a marker, in a file that has no syntax tree."""
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -49,6 +53,7 @@ class Check:
         line: the line of `def`, from 1.
         qualname: `test_x` or `TestClass.test_x`.
         node_id: `path::test_x` or `path::TestClass::test_x`, without parameters.
+        named_at: line and column of the ID in the marker, from 1; no part of what a check is.
     """
 
     falsifier_id: str
@@ -56,14 +61,20 @@ class Check:
     line: int
     qualname: str
     node_id: str
+    named_at: tuple[int, int] = field(default=(1, 1), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """All checks below the project's folders of checks, and what could not be understood."""
+class Bindings(NamedTuple):
+    """All checks below the project's folders of checks, and what could not be understood.
+
+    Attributes:
+        named: every ID that a marker names, also one that makes no check, so that its claim
+            is not told to be without one; None where a marker or a file can't be read.
+    """
 
     checks: tuple[Check, ...]
     problems: tuple[Problem, ...]
+    named: frozenset[str] | None = frozenset()
 
 
 def find_checks(project: Project) -> tuple[Check, ...]:
@@ -88,12 +99,14 @@ def scan_checks(project: Project) -> Bindings:
     """
     checks: list[Check] = []
     problems: list[Problem] = []
+    named: frozenset[str] | None = frozenset()
     for path in _python_files(project.checks):
         found = _scan_file(path, printable(project.relative(path)))
         checks.extend(found.checks)
         problems.extend(found.problems)
+        named = None if named is None or found.named is None else named | found.named
     checks.sort(key=lambda check: (check.path, check.line, check.falsifier_id))
-    return Bindings(tuple(checks), tuple(sorted(problems, key=sort_key)))
+    return Bindings(tuple(checks), tuple(sorted(problems, key=sort_key)), named)
 
 
 def read_checks(data: bytes, path: str) -> Bindings:
@@ -103,8 +116,9 @@ def read_checks(data: bytes, path: str) -> Bindings:
     except SYNTAX_ERRORS as error:
         line, column, message = describe_syntax_error(error)
         what = f"the file does not parse as Python: {message}"
-        return Bindings((), (Problem(path, line, column, "PV030", what),))
-    return _Scan(path, tree).bindings()
+        named = frozenset(match[2].decode(errors="replace") for match in _NAMED.finditer(data))
+        return Bindings((), (Problem(path, line, column, "PV030", what),), named)
+    return _Scan(path, tree, data).bindings()
 
 
 def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
@@ -122,27 +136,36 @@ def _scan_file(path: Path, name: str) -> Bindings:
         data = read_regular(path, _MAX_SIZE_BYTES)
     except OSError as error:
         what = f"the file can't be read: {reason(error)}"
-        return Bindings((), (Problem(name, 1, 1, "PV030", what),))
+        return Bindings((), (Problem(name, 1, 1, "PV030", what),), None)
     # Most Python files below a folder of checks hold none; parsing is what costs.
     return read_checks(data, name) if MARKER.encode() in data else Bindings((), ())
 
 
-@dataclass(frozen=True, slots=True)
-class _Definition:
+class _Marked(NamedTuple):
+    """An ID that a marker names, and its line and column."""
+
+    id: str
+    place: tuple[int, int]
+
+
+class _Definition(NamedTuple):
     """The first definition of a name in one scope."""
 
     line: int
     holds_checks: bool
 
 
-@dataclass(slots=True)
 class _Scan:
-    path: str
-    tree: ast.Module
-    checks: list[Check] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    aliases: set[str] = field(default_factory=set)
-    understood: set[int] = field(default_factory=set)
+    def __init__(self, path: str, tree: ast.Module, data: bytes) -> None:
+        self.path = path
+        self.tree = tree
+        self.data = data
+        self.checks: list[Check] = []
+        self.problems: list[Problem] = []
+        self.aliases: set[str] = set()
+        self.understood: set[int] = set()
+        self.named: set[str] = set()
+        self.lines: list[bytes] = []
 
     def bindings(self) -> Bindings:
         self.aliases = set(self._find_aliases())
@@ -155,7 +178,9 @@ class _Scan:
                     "PV033", f"a {MARKER} marker where it can't be read; {where}", node
                 )
         self._judge_path()
-        return Bindings(tuple(self.checks), tuple(self.problems))
+        unread = any(problem.code == "PV033" for problem in self.problems)
+        named = None if unread else frozenset(self.named)
+        return Bindings(tuple(self.checks), tuple(self.problems), named)
 
     def _find_aliases(self) -> Iterator[str]:
         """Module-level names for the marker: `falsifies = pytest.mark.falsifies`."""
@@ -169,7 +194,7 @@ class _Scan:
                 yield from (a.asname or a.name for a in node.names if a.name == MARKER)
 
     def _visit(
-        self, body: Sequence[ast.stmt], classes: tuple[str, ...], outer: tuple[str, ...]
+        self, body: Sequence[ast.stmt], classes: tuple[str, ...], outer: tuple[_Marked, ...]
     ) -> None:
         outer = (*outer, *self._pytestmark(body))
         defined: dict[str, _Definition] = {}
@@ -187,7 +212,7 @@ class _Scan:
                 self._report_hidden((*classes, node.name), first.line, node)
 
     def _visit_class(
-        self, node: ast.ClassDef, classes: tuple[str, ...], outer: tuple[str, ...]
+        self, node: ast.ClassDef, classes: tuple[str, ...], outer: tuple[_Marked, ...]
     ) -> None:
         own = tuple(self._read_markers(node.decorator_list))
         names = (*classes, node.name)
@@ -195,7 +220,7 @@ class _Scan:
             self._report_uncollected(names, node)
         self._visit(node.body, names, (*outer, *own))
 
-    def _pytestmark(self, body: Sequence[ast.stmt]) -> Iterator[str]:
+    def _pytestmark(self, body: Sequence[ast.stmt]) -> Iterator[_Marked]:
         for node in statements_of(body):
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "pytestmark"
@@ -206,18 +231,19 @@ class _Scan:
                     value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
                 )
 
-    def _read_markers(self, expressions: Iterable[ast.expr]) -> Iterator[str]:
+    def _read_markers(self, expressions: Iterable[ast.expr]) -> Iterator[_Marked]:
         for node in expressions:
             if isinstance(node, ast.Call) and self._is_marker(node.func):
                 self.understood.add(id(node.func))
-                identity = self._argument(node)
-                if identity is not None:
-                    yield identity
+                marked = self._argument(node)
+                if marked is not None:
+                    self.named.add(marked.id)
+                    yield marked
 
-    def _argument(self, call: ast.Call) -> str | None:
+    def _argument(self, call: ast.Call) -> _Marked | None:
         match call.args, call.keywords:
-            case [ast.Constant(value=str(identity))], []:
-                return identity
+            case [ast.Constant(value=str(identity)) as node], []:
+                return _Marked(identity, self._place(node))
             case _:
                 pass
         shape = f'pytest.mark.{MARKER}("ID")'
@@ -225,7 +251,9 @@ class _Scan:
         self._report("PV033", what, call)
         return None
 
-    def _add(self, node: _Function, classes: tuple[str, ...], outer: tuple[str, ...]) -> None:
+    def _add(
+        self, node: _Function, classes: tuple[str, ...], outer: tuple[_Marked, ...]
+    ) -> None:
         own = tuple(self._read_markers(node.decorator_list))
         names = (*classes, node.name)
         if not (node.name.startswith("test") and _are_collected(classes)):
@@ -233,11 +261,13 @@ class _Scan:
                 self._report_uncollected(names, node)
             return
         node_id = "::".join((self.path, *names))
-        identities = tuple(dict.fromkeys((*outer, *own)))
-        if len(identities) > 1:
-            self._report_ambiguous(names, identities, node)
-        for identity in identities:
-            check = Check(identity, self.path, node.lineno, ".".join(names), node_id)
+        # Of an ID that is named twice, the marker closest to the function is shown.
+        places = {marked.id: marked.place for marked in (*outer, *own)}
+        if len(places) > 1:
+            self._report_ambiguous(names, tuple(places), node)
+        for identity, place in places.items():
+            qualname = ".".join(names)
+            check = Check(identity, self.path, node.lineno, qualname, node_id, place)
             self.checks.append(check)
 
     def _is_marker(self, node: ast.expr) -> bool:
@@ -279,8 +309,20 @@ class _Scan:
             )
 
     def _report(self, code: str, message: str, node: ast.expr | ast.stmt) -> None:
-        place = (node.lineno, node.col_offset + 1)
-        self.problems.append(Problem(self.path, *place, code, message))
+        self.problems.append(Problem(self.path, *self._place(node), code, message))
+
+    def _place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Line and column; of a function or a class, those of its name."""
+        line, before = self._line(node.lineno), node.col_offset
+        if isinstance(node, ast.ClassDef | _Function):
+            before = max(before, line.find(node.name.encode(), before))
+        # A syntax tree counts bytes, editors count characters.
+        return node.lineno, len(line[:before].decode(errors="replace")) + 1
+
+    def _line(self, number: int) -> bytes:
+        if not self.lines:
+            self.lines = _LINE_END.split(self.data)
+        return self.lines[number - 1] if number <= len(self.lines) else b""
 
 
 def _are_collected(classes: tuple[str, ...]) -> bool:

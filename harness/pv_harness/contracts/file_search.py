@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -131,6 +130,8 @@ def _expand(path: str) -> Iterator[FoundFile]:
         if os.path.lexists(path):  # noqa: TID251
             matches = [Path(path)]
         else:
+            import glob  # noqa: PLC0415 - shells mostly resolve patterns themselves
+
             matches = [
                 match
                 for match in map(Path, sorted(glob.glob(path, recursive=True)))  # noqa: PTH207

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pv_harness.errors import UsageError
+from pv_harness.wording import show
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ _ALL = (
         "PV004",
         "The file is not YAML",
         "Most often an unclosed quote or bracket, a colon inside a plain text, or a tab.",
-        "Quote the text, or indent with spaces.",
+        "Close what is open, quote the text, or indent with spaces.",
     ),
     RuleCode(
         "PV005",
@@ -196,7 +197,7 @@ _ALL = (
         "PV034",
         "A marked function that is never collected",
         "pytest collects functions named test*, alone or in classes named Test*.",
-        "Rename it.",
+        "Call the function test..., and a class around it Test...; or remove the marker.",
     ),
     RuleCode(
         "PV035",
@@ -494,6 +495,9 @@ _ALL = (
     ),
 )
 
+_DIGITS = 3
+_MOST_OF_A_FAMILY = 10
+
 RULE_CODES: Final = {entry.code: entry for entry in _ALL}
 """All codes, in order."""
 
@@ -507,10 +511,22 @@ def find_rule(code: str) -> RuleCode:
     found = RULE_CODES.get(code.strip().upper())
     if found is not None:
         return found
-    import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+    near = _codes_near(code.strip().upper())
+    hint = f"did you mean {', or '.join(near)}?" if near else "`pv rules` lists them"
+    raise UsageError(f"{show(code)} is no code of a rule; {hint}")
 
-    text = code.strip().upper()
-    wanted = f"PV{text:0>3}" if text.isdecimal() else text
-    near = difflib.get_close_matches(wanted, RULE_CODES, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}?" if near else "`pv rules` lists them"
-    raise UsageError(f"{code!r} is no code of a rule; {hint}")
+
+def _codes_near(text: str) -> list[str]:
+    """The codes that may have been meant: of a number those that begin so, or their family."""
+    digits = text.removeprefix("PV")
+    if not (digits.isdecimal() and digits.isascii() and len(digits) <= _DIGITS):
+        import difflib  # noqa: PLC0415 - 2 ms, for a mistake
+
+        return difflib.get_close_matches(text, RULE_CODES, n=1, cutoff=0.7)
+    padded = f"PV{digits:0>{_DIGITS}}"
+    near = [padded] if padded in RULE_CODES else []
+    beginning = f"PV{digits[: _DIGITS - 1]}"
+    family = [known for known in RULE_CODES if known.startswith(beginning)]
+    if 0 < len(family) <= _MOST_OF_A_FAMILY:
+        near.append(f"one of {family[0]} to {family[-1]}")
+    return near

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pv_harness.documents.problem import Problem, Severity
@@ -21,8 +21,7 @@ class Mark(NamedTuple):
     keys: dict[str, tuple[int, int]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One YAML file as plain data: dict, list, str, int, float, bool and None.
 
     Attributes:
@@ -39,7 +38,7 @@ class Document:
     mark: Mark
     readable: bool = True
     problems: tuple[Problem, ...] = ()
-    spellings: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    spellings: Mapping[tuple[int, int], str] = MappingProxyType({})
 
     def spelled(self, keys: Sequence[str | int]) -> str | None:
         """The number at a way as the file has it, if Python writes another: 1.10 as 1.1."""

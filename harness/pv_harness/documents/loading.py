@@ -16,7 +16,7 @@ import yaml
 from pv_harness.documents.document import Document, Mark
 from pv_harness.documents.problem import MAX_PROBLEMS, Problem, sort_key
 from pv_harness.documents.scalars import NUMBER_START, resolve
-from pv_harness.documents.yaml_complaints import complain, is_no_value
+from pv_harness.documents.yaml_complaints import complain, is_no_value, is_open_quote
 from pv_harness.regular_file import FileTooLargeError, read_regular, reason
 from pv_harness.wording import show
 
@@ -227,10 +227,12 @@ class _Composer:
     def _syntax_error(self, error: yaml.YAMLError) -> Document:
         if not isinstance(error, yaml.MarkedYAMLError):
             return _unreadable(self._path, "PV004", f"not YAML: {error}")
+        problem, context = str(error.problem or ""), str(error.context or "")
         mark = error.problem_mark or error.context_mark
+        if is_open_quote(problem):  # the end of the file is not where to look
+            mark = error.context_mark or mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         place = min(place, _place_of(self._text))  # libyaml points one line past the end
-        problem, context = str(error.problem or ""), str(error.context or "")
         if is_no_value(problem):
             return _unreadable(self._path, "PV004", self._stray_character(place), place)
         first = error.context_mark.line + 1 if error.context_mark else place[0]

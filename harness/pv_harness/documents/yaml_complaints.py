@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 
-_OPEN_QUOTE: Final = ("a quote is not closed, or ends too early", "it")
+_OPEN_QUOTE: Final = ("this quote is not closed, or one before it ends too early", "")
 _COMPLAINTS: Final = {
     "mapping values are not allowed in this context": (
         "a colon where no key can be; quote the text around it, or correct the indentation",
@@ -58,6 +58,11 @@ def complain(problem: str, context: str, begins: int | None) -> str:
         return f"{what}; {it} begins at line {begins}" if it and begins else what
     what = " ".join(part for part in (problem, context) if part)
     return f"{what} that begins at line {begins}" if begins and context else what
+
+
+def is_open_quote(problem: str) -> bool:
+    """Whether a quote goes on to the end of the document; its context is where it begins."""
+    return _COMPLAINTS.get(problem) is _OPEN_QUOTE
 
 
 def is_no_value(problem: str) -> bool:

@@ -6,11 +6,14 @@ Imports under `if TYPE_CHECKING:` never run, so they are left out.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_BLOCKS: Final = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
+"""Fields of a statement that hold further ones."""
 
 
 def imported_names(tree: ast.AST, package: str) -> Iterator[str]:
@@ -20,7 +23,7 @@ def imported_names(tree: ast.AST, package: str) -> Iterator[str]:
         tree: a module.
         package: what its relative imports start from; empty for a top-level module.
     """
-    for node in _executed_nodes(tree):
+    for node in _executed_statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -37,7 +40,8 @@ def packages_above(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _executed_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+def _executed_statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, however deep. What lies in expressions, most nodes, is no import."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
@@ -45,7 +49,8 @@ def _executed_nodes(tree: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, ast.If) and _is_type_checking(node.test):
             pending.extend(node.orelse)
         else:
-            pending.extend(ast.iter_child_nodes(node))
+            for name in _BLOCKS.intersection(node._fields):
+                pending.extend(getattr(node, name))
 
 
 def _is_type_checking(test: ast.expr) -> bool:

@@ -46,17 +46,22 @@ HARNESS_PACKAGE = "pv_harness"
 """The judge is no part of the fingerprint unless a claim covers it."""
 
 
-@dataclass(frozen=True)  # without slots: the digest of the syntax is worked out when asked for
+@dataclass(frozen=True)  # without slots: digests are worked out when asked for
 class SourceFile:
-    """One Python file: the digest of its bytes, its syntax, and what it imports.
+    """One Python file: its bytes, its syntax, and what it imports.
 
     `tree` is None for a file that does not parse; it is then known by its bytes.
     """
 
     path: Path
-    bytes_digest: str
+    data: bytes
     tree: ast.Module | None
     imports: tuple[str, ...]
+
+    @cached_property
+    def bytes_digest(self) -> str:
+        """SHA-256 of the bytes. Whoever follows imports alone never needs it."""
+        return digest_bytes(self.data)
 
     @cached_property
     def definitions(self) -> str:
@@ -83,6 +88,7 @@ class SourceTree:
         self._files: dict[Path, SourceFile] = {}
         self._modules: dict[str, Path | None] = {}
         self._bytes_digests: dict[Path, str] = {}
+        self._imported: dict[Path, tuple[Path, ...]] = {}
         self._native: dict[Path, tuple[Path, ...]] = {}
         self._inits: dict[Path, tuple[Path, ...]] = {}
         self._is_there: dict[str, bool] = {}
@@ -161,6 +167,8 @@ class SourceTree:
         Raises:
             OSError: the file can't be read.
         """
+        if path in self._files:
+            return self._files[path].bytes_digest
         if path not in self._bytes_digests:
             self._bytes_digests[path] = digest_bytes(read_regular(path, _MAX_SIZE_BYTES))
         return self._bytes_digests[path]
@@ -181,9 +189,7 @@ class SourceTree:
             OSError: the file can't be read.
         """
         if path not in self._files:
-            data = read_regular(path, _MAX_SIZE_BYTES)
-            self._bytes_digests[path] = digest_bytes(data)
-            self._files[path] = self._parse(path, data)
+            self._files[path] = self._parse(path, read_regular(path, _MAX_SIZE_BYTES))
         return self._files[path]
 
     def closure(self, files: Iterable[Path]) -> frozenset[Path]:
@@ -198,12 +204,16 @@ class SourceTree:
             if path in found:
                 continue
             found.add(path)
-            pending.extend(self.package_inits(path.parent))
-            for name in self.read(path).imports:
-                module = self.find_imported(name)
-                if module is not None:
-                    pending.append(module)
+            pending.extend(self._run_first(path))
         return frozenset(found)
+
+    def _run_first(self, path: Path) -> tuple[Path, ...]:
+        """The files of the project that importing a file itself runs: a step of `closure`."""
+        if path not in self._imported:
+            modules = map(self.find_imported, self.read(path).imports)
+            named = (module for module in modules if module is not None)
+            self._imported[path] = (*self.package_inits(path.parent), *dict.fromkeys(named))
+        return self._imported[path]
 
     def absent_modules(
         self, files: Iterable[Path], covers: Iterable[str] = ()
@@ -331,11 +341,11 @@ class SourceTree:
         try:
             tree = ast.parse(data)
         except SYNTAX_ERRORS:
-            return SourceFile(path, digest_bytes(data), None, ())
+            return SourceFile(path, data, None, ())
         package = self._package_of(path)
         named = set(imported_names(tree, package))
         imports = tuple(sorted(named.union(*map(packages_above, named))))
-        return SourceFile(path, digest_bytes(data), tree, imports)
+        return SourceFile(path, data, tree, imports)
 
     def _package_of(self, path: Path) -> str:
         name = self.module_name(path) or self._of_root.module_name(path) or ""

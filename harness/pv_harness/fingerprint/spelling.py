@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def _short_digest(nodes: list[ast.stmt]) -> str:
     return syntax_digest(ast.Module(body=nodes, type_ignores=[]))[:_SHORT]
 
 
-@dataclass(frozen=True, slots=True)
-class _Inner:
+class _Inner(NamedTuple):
     """A value whose spelling stands in the middle of another's."""
 
     value: object

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.documents.problem import Problem, Severity
-from pv_harness.documents.schema_check import API_VERSION, check_schema
 from pv_harness.policy.kinds import OTHER_KINDS
 from pv_harness.validating.collisions import find_colliding
 from pv_harness.validating.rules.world import Claim, Draft
@@ -29,8 +27,7 @@ _DRAFT_CODES = frozenset({"PV005"})
 """Problems of the YAML that leave data worth judging: the first value of a key given twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExaminedFile:
+class ExaminedFile(NamedTuple):
     """One examined file: a contract's `draft`, another kind's `other`, `foreign`, or none."""
 
     path: str
@@ -57,8 +54,7 @@ class ExaminedFile:
         return not any(isinstance(part, list | dict) for part in parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """All files of a validation: those judged, and those around them, for their names."""
 
     judged: Sequence[ExaminedFile]
@@ -161,6 +157,11 @@ def _examine_document(
 
 
 def _read_native(document: Document) -> ExaminedFile:
+    from pv_harness.documents.schema_check import (  # noqa: PLC0415 - nearly all files are valid
+        API_VERSION,
+        check_schema,
+    )
+
     schema_problems, broken = check_schema(document)
     problems = (*document.problems, *schema_problems)
     if document.value.get("apiVersion", API_VERSION) != API_VERSION:
@@ -192,4 +193,4 @@ def _means_version(key: str) -> bool:
 
 def _milder(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Of a foreign file: a key given twice, say. What is there in spite of it is judged."""
-    return tuple(replace(problem, severity=Severity.WARNING) for problem in problems)
+    return tuple(problem._replace(severity=Severity.WARNING) for problem in problems)

@@ -1,4 +1,4 @@
-"""Many plain files read by two processes: above a thousand, the second one pays for its start.
+"""Many plain files read by two processes: above some hundred, the second pays for its start.
 
 The child is a fork that reads its share and writes what it found through a pipe; it runs
 nothing but the reader and never returns from here. A child that ends in any other way has read
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pv_harness.validating.plain_files import PlainReading
     from pv_harness.validating.rules.world import World
 
-WORTH_A_PROCESS = 1_000
+WORTH_A_PROCESS = 150
 """Files; a fork, its memory and its answer cost as much as reading about a hundred."""
 
 

@@ -108,7 +108,6 @@ class PlainReader:
     def __init__(self, world: World, root: str) -> None:
         self._world = world
         self._root = f"{root}/"
-        self._bound = frozenset(check.falsifier_id for check in world.checks)
         self._planted: dict[bytes, dict[str, None] | None] = {}
 
     def read(self, file: FoundFile) -> PlainFile | None:
@@ -166,7 +165,8 @@ class PlainReader:
         self, data: bytes, claims: Collection[Counted]
     ) -> tuple[tuple[str, int, int], ...] | None:
         """As `PlainFile.unbound`; None where a place is not plain."""
-        missing = [claim for claim in claims if claim.id not in self._bound]
+        bound = self._world.bound
+        missing = [c for c in claims if bound is not None and c.id not in bound]
         if missing and _SPELLING_ESCAPE.search(data):
             return None
         places = []

@@ -73,7 +73,7 @@ def validate(
     bindings = scan_checks(project)
     plain: Mapping[str, PlainFile] = {}
     if read_plain is not None and unsaved is None:
-        around = survey(project, (), bindings.checks, complete=True)
+        around = survey(project, (), bindings.checks, complete=True, named=bindings.named)
         plain = read_plain([*files, *others], around)
     examined = examine_all(files, others, project, plain)
     if unsaved is not None:
@@ -137,6 +137,7 @@ def _judge(
         [file.draft for file in examined.files if file.draft is not None],
         bindings.checks,
         complete=examined.is_complete,
+        named=bindings.named,
         known=[(f.path, f.contract_id, [c.id for c in f.claims]) for f in examined.plain],
     )
     problems = [problem for file in examined.judged for problem in file.problems]

@@ -11,7 +11,7 @@ from pv_harness.board.json_document import render_json
 from pv_harness.board.markdown import render_markdown
 from pv_harness.errors import InfrastructureError
 from pv_harness.project import read_configuration
-from pv_harness.regular_file import read_regular
+from pv_harness.regular_file import is_regular, read_regular, reason
 from pv_harness.workflow.places import find_lines
 from pv_harness.workflow.since_release import since_last_release
 
@@ -67,8 +67,16 @@ def write_document(path: Path, text: str) -> None:
         write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise InfrastructureError(
-            f"{path}: the report can't be written ({error.strerror})"
+            f"{path}: the report can't be written ({_why_not(path, error)})"
         ) from error
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    """Why a file could not be written; where a file is in the place of its folder, that."""
+    for folder in reversed(path.parents):
+        if is_regular(folder):
+            return f"{folder} is a file; it should be a folder"
+    return reason(error)
 
 
 def read_check_sources(root: Path, board: Scoreboard) -> dict[str, CheckSource]:

@@ -65,7 +65,18 @@ def test_nothing_judged_is_an_error() -> None:
     assert suite.find("testcase/error") is not None
 
 
-@given(st.builds(Problem, hostile_text, st.just(1), st.just(1), st.just("PV010"), hostile_text))
+ERRORS = st.builds(
+    Problem,
+    hostile_text,
+    st.just(1),
+    st.just(1),
+    st.just("PV010"),
+    hostile_text,
+    st.just(Severity.ERROR),
+)
+
+
+@given(ERRORS)
 def test_any_text_is_valid_xml_and_the_colour_is_that_of_the_exit_code(
     problem: Problem,
 ) -> None:

@@ -672,6 +672,17 @@ def test_a_run_that_is_killed_outright_loses_only_what_was_not_yet_stored(two: T
     assert two.pv("evidence", "verify").returncode == 0
 
 
+def test_a_file_in_the_place_of_the_folder_of_reports_is_named(two: Toy) -> None:
+    file = two.write("out", "a file")
+    two.edit("pyproject.toml", "[tool.pv]", '[tool.pv]\nreports = "out"')
+    done = two.pv("run", "FALSIFY-TOY-002")
+    assert done.returncode == 4
+    what = f"the report can't be written ({file} is a file; it should be a folder)"
+    assert done.stderr.endswith(f"pv: {file}/scoreboard.md: {what}\n")
+    # What was measured is not lost.
+    assert [r.falsifier_id for r in records(two)] == ["FALSIFY-TOY-002"]
+
+
 def test_the_steps_of_a_long_run_are_a_chain_that_a_red_one_can_not_be_taken_out_of(
     two: Toy,
 ) -> None:

@@ -78,7 +78,10 @@ def test_explain_shows_lines_of_checks_and_of_files_outside_the_project(
     assert "did you mean 'FALSIFY-TOY-001'?" in done.stdout
     outside = tmp_path / "outside.yaml"
     outside.write_text("\tx: 1\n")
-    assert "| def test_two_and_three_make_five(measure, cli):" in done.stdout
+    assert (
+        '4 | @pytest.mark.falsifies("FALSIFY-TOY-010")\n'
+        "  |                        ^^^^^^^^^^^^^^^^^\n"
+    ) in done.stdout
     done = toy.pv("validate", "contracts", str(outside), "--explain")
     assert f"{outside}:1:1: PV004 not YAML: a tab; indent with spaces\n" in done.stdout
     assert "1 |     x: 1\n  | ^^^^\n" in done.stdout

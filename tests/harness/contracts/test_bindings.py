@@ -134,7 +134,7 @@ def test_a_check_that_a_later_definition_hides_is_refused(markers: tuple[bool, b
     source = f"{PYTEST}{first}def test_x(): ...\n{second}def test_x(): ...\n"
     assert problems_in(source) == [
         (
-            "a.py:5:1: PV038 test_x is defined on line 3 and again on line 5; "
+            "a.py:5:5: PV038 test_x is defined on line 3 and again on line 5; "
             "Python keeps the last one alone; give each a name of its own"
         )
     ]
@@ -295,6 +295,54 @@ def test_a_marked_function_that_pytest_never_collects_is_refused(
     (problem,) = problems_in(source)
     assert f"PV034 {name} is marked but never collected" in problem
     assert read_checks(source.encode(), "a.py").checks == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ('@pytest.mark.falsifies("A-001")\ndef test_x(): ...', (2, 24)),
+        ('@pytest.mark.falsifies(\n    "A-001"\n)\ndef test_x(): ...', (3, 5)),
+        ('"é€😀"; pytestmark = pytest.mark.falsifies("A-001")\ndef test_x(): ...', (2, 43)),
+        ('@pytest.mark.falsifies("A-001")\nclass TestX:\n    def test_x(self): ...', (2, 24)),
+        ('claim = pytest.mark.falsifies\n@claim("A-001")\ndef test_x(): ...', (3, 8)),
+        (
+            (
+                'pytestmark = pytest.mark.falsifies("A-001")\n'
+                '@pytest.mark.falsifies("A-001")\ndef test_x(): ...'
+            ),
+            (3, 24),
+        ),
+    ],
+)
+def test_a_check_knows_where_its_id_stands(source: str, place: tuple[int, int]) -> None:
+    (check,) = read_checks((PYTEST + source).encode(), "a.py").checks
+    assert check.named_at == place
+    line = (PYTEST + source).split("\n")[place[0] - 1]
+    assert line[place[1] - 1 :].startswith('"A-001"')
+
+
+def test_a_place_is_counted_in_characters_whatever_ends_the_lines() -> None:
+    source = 'import pytest\r\n\r"€" and pytest.mark.falsifies\r\nasync  def  test_x(): ...\n'
+    assert problems_in(source)[0].startswith("a.py:3:9: PV033 ")
+    hidden = '@pytest.mark.falsifies("A-001")\nasync  def  é(): ...\n'
+    assert problems_in(PYTEST + hidden)[0].startswith("a.py:3:13: PV034 ")
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ('@pytest.mark.falsifies("A-001")\ndef test_x(): ...', {"A-001"}),
+        ('@pytest.mark.falsifies("A-001")\ndef helper(): ...', {"A-001"}),
+        ('@pytest.mark.falsifies(\n"A-001")\ndef test x(): ...', {"A-001"}),
+        ("@pytest.mark.falsifies('A-001')\n\0", {"A-001"}),
+        ("# falsifies\n(", set()),
+        ('@pytest.mark.falsifies("A-" + "001")\ndef test_x(): ...', None),
+    ],
+)
+def test_what_markers_name_is_known_where_they_make_no_check(
+    source: str, named: set[str] | None
+) -> None:
+    assert read_checks((PYTEST + source).encode(), "a.py").named == named
 
 
 def test_an_assignment_of_something_else_binds_nothing() -> None:

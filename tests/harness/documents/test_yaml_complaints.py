@@ -13,7 +13,7 @@ COLON = "a colon where no key can be; quote the text around it, or correct the i
 KEY = "a key is expected here; correct the indentation, or a quote that ends too early"
 DASH = "a dash is expected here, for the next entry of the list; correct the indentation"
 LIST = "a list can't begin here; give it a line of its own, or quote a text with a dash"
-QUOTE = "a quote is not closed, or ends too early"
+QUOTE = "this quote is not closed, or one before it ends too early"
 
 
 @pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="these are the words of libyaml")
@@ -28,8 +28,10 @@ QUOTE = "a quote is not closed, or ends too early"
             "- a\nb: 1",
             f"2:1: {DASH}; the list begins at line 1",
         ),
-        ("a: 'x", f"1:6: {QUOTE}"),
-        ('a: "x\nb: c\n', f"3:1: {QUOTE}; it begins at line 1"),
+        ("a: 'x", f"1:4: {QUOTE}"),
+        ('a: "x\nb: c\n', f"1:4: {QUOTE}"),
+        ("a: 1\nb: 'x\n---\nc: 1", f"2:4: {QUOTE}"),
+        ("a: 'x'\nb: it's\nc: 'y\n", f"3:4: {QUOTE}"),
         (
             "a: [b, c\nd: e",
             "2:2: a list in brackets lacks a comma or its ]; it begins at line 1",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pv_harness.digest import digest_bytes
 from pv_harness.fingerprint.sources import SourceTree
 
 
@@ -54,6 +55,23 @@ def test_an_import_inside_a_function_counts_and_one_for_typing_does_not(tmp_path
     assert names(tree, tmp_path, "m.py") == {"m.py", "lazy.py"}
 
 
+def test_an_import_counts_in_every_block_that_a_statement_can_hold(tmp_path: Path) -> None:
+    blocks = {
+        "a": "class K:\n    async def f(self):\n        async with x:\n            import a\n",
+        "b": "for x in y:\n    pass\nelse:\n    import b\n",
+        "c": "while x:\n    import c\n",
+        "d": "if x:\n    pass\nelif y:\n    import d\n",
+        "e": "try:\n    pass\nexcept E:\n    import e\n",
+        "f": "try:\n    pass\nexcept* E:\n    pass\nelse:\n    import f\nfinally:\n    pass\n",
+        "g": "try:\n    pass\nfinally:\n    import g\n",
+        "h": "match x:\n    case [1]:\n        pass\n    case _:\n        import h\n",
+        "i": "if TYPE_CHECKING:\n    pass\nelse:\n    import i\n",
+    }
+    modules = {f"{name}.py": "" for name in blocks}
+    tree = make_tree(tmp_path, {"m.py": "".join(blocks.values()), **modules})
+    assert names(tree, tmp_path, "m.py") == {"m.py", *modules}
+
+
 def test_relative_imports_are_resolved_at_every_level(tmp_path: Path) -> None:
     tree = make_tree(
         tmp_path,
@@ -79,3 +97,14 @@ def test_a_file_that_does_not_parse_is_known_by_its_bytes(tmp_path: Path) -> Non
     file = tree.read(tmp_path / "bad.py")
     assert file.syntax_digest == file.bytes_digest
     assert file.imports == ()
+
+
+def test_the_digest_of_a_file_is_that_of_the_bytes_which_were_parsed(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, {"m.py": "x = 1\n"})
+    file = tmp_path / "m.py"
+    before = tree.bytes_digest(file)
+    file.write_text("x = 2\n", encoding="utf-8")
+    source = tree.read(file)
+    file.write_text("x = 3\n", encoding="utf-8")
+    assert source.bytes_digest == digest_bytes(b"x = 2\n") != before
+    assert tree.bytes_digest(file) == source.bytes_digest

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HEAD: Final = b"apiVersion: pv/v1\nid: x\n"
 MEMORY_BYTES: Final = 512 << 20
+_SMALL_BYTES: Final = 100 << 10
 TIMEOUT_S: Final = 60
 """Of the wall, on a busy machine. None of the files takes three seconds of a free core."""
 
@@ -315,8 +316,9 @@ def test_a_socket_is_not_read(toy: Toy, tmp_path: Path) -> None:
     ("target", "why"),
     [
         ("/dev/zero", "is a character device, it should be a regular file"),
-        ("x.yaml", "too many levels of symbolic links"),
-        ("gone.yaml", "no such file or directory"),
+        ("x.yaml", "is a link to 'x.yaml', which leads in a circle"),
+        ("gone.yaml", "is a link to 'gone.yaml', which leads nowhere"),
+        ("\x1b[2J.yaml", "is a link to '\\x1b[2J.yaml', which leads nowhere"),
         # A regular file that not even root can read: nothing is mapped at its beginning.
         ("/proc/self/mem", "input/output error"),
     ],
@@ -489,3 +491,20 @@ def test_a_sound_contract_in_crlf_is_sound(toy: Toy, tmp_path: Path) -> None:
     (copy.root / "contracts/toy-v1.yaml").unlink()
     done = validate(copy, str(file))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_hostile_files_in_one_folder_are_told_alike_without_the_fast_readers(
+    toy: Toy, tmp_path: Path
+) -> None:
+    # All at once are held in memory until the last is read: not those of a mebibyte.
+    cases = {case: data for case in CASES if len(data := case.make()) < _SMALL_BYTES}
+    for case, data in cases.items():
+        (tmp_path / f"{case.name}.yaml").write_bytes(data)
+    fast = validate(toy, str(tmp_path))
+    strict = validate(toy, str(tmp_path), before="import os; os.environ['PV_FAST'] = '0'")
+    assert fast.returncode == strict.returncode == 2
+    assert (strict.stdout, strict.stderr) == (fast.stdout, "")
+    assert len(cases) > len(CASES) // 2
+    for case in cases:
+        problems = [p for p in fast.stdout.split("\n") if f"/{case.name}.yaml:" in p]
+        assert [p for p in problems if case.problem in p], problems[:5]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.harness.conftest import Toy
 
 CONTRACT, CHECK = "contracts/toy-v1.yaml", "checks/test_toy.py"
+OTHER = "apiVersion: pv/v1\nid: other-v1\nmetadata: {title: another, with no claim yet}\n"
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,10 @@ CONTRACT, CHECK = "contracts/toy-v1.yaml", "checks/test_toy.py"
         (
             CONTRACT,
             "{title: the toy adds}",
-            "{title: the toy adds, depends_on: [toy-v2]}",
+            "{title: the toy adds, depends_on: [other-v2]}",
             (
-                "PV024 depends_on names 'toy-v2'; no contract of the project has that id; "
-                "did you mean 'toy-v1'?"
+                "PV024 depends_on names 'other-v2'; no contract of the project has that id; "
+                "did you mean 'other-v1'?"
             ),
         ),
         (
@@ -96,12 +97,14 @@ def test_a_misspelt_name(toy: Toy, file: str, old: str, new: str, expected: str)
     if "inputs: [numbers]" in new:
         toy.edit(file, '    INTEGRATION: {reached: ["toy.cli:main"]}\n', "")
     toy.edit(file, old, new)
+    toy.write("contracts/other-v1.yaml", OTHER)
     report = validate([str(toy.root / "contracts")], load_project(toy.root))
     assert expected in [f"{p.code} {p.message}" for p in report.problems]
 
 
 def test_many_misspelt_names_are_told_without_guessing(toy: Toy) -> None:
-    names = ", ".join(f"toy-v{n}" for n in range(2, 40))
+    names = ", ".join(f"other-v{n}" for n in range(2, 40))
+    toy.write("contracts/other-v1.yaml", OTHER)
     toy.edit(CONTRACT, "{title: the toy adds}", f"{{title: t, depends_on: [{names}]}}")
     report = validate([str(toy.root / "contracts")], load_project(toy.root))
     found = [p.message for p in report.problems if p.code == "PV024"]

@@ -122,6 +122,14 @@ def test_a_contract_can_not_depend_on_itself(project: Project) -> None:
     assert "PV024 depends_on names 'base', the contract itself" in problem
 
 
+def test_a_contract_is_never_told_to_depend_on_itself(project: Project) -> None:
+    edit(project, "title: Sums", "title: Sums, depends_on: [bases]")
+    (problem,) = found(project)
+    assert problem.endswith(
+        "PV024 depends_on names 'bases'; no contract of the project has that id"
+    )
+
+
 def test_references_are_not_judged_while_a_contract_is_unreadable(project: Project) -> None:
     edit(project, "title: Sums", "title: Sums, depends_on: [broken]")
     edit(project, "BASE-001", "BROKEN-001", "checks/sums.py")

@@ -13,6 +13,7 @@ from tests.harness.validating.conftest import EXAMPLE
 from pv_harness.errors import ContractError, UsageError
 from pv_harness.exit_code import ExitCode
 from pv_harness.project import Project, load_project
+from pv_harness.validating.plain_files import read_plain_files
 from pv_harness.validating.report import Report, render_report
 from pv_harness.validating.validation import load_contracts, validate
 
@@ -24,8 +25,8 @@ def judge(project: Project, *names: str) -> Report:
     return validate([str(project.root / name) for name in names or ("contracts",)], project)
 
 
-def edit(project: Project, old: str, new: str) -> None:
-    file = project.root / "contracts/base.yaml"
+def edit(project: Project, old: str, new: str, name: str = "contracts/base.yaml") -> None:
+    file = project.root / name
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
@@ -98,6 +99,54 @@ def test_an_unbound_falsifier_is_a_warning_and_counted(project: Project) -> None
     assert codes(report) == ["PV032"]
     assert (report.errors, report.warnings, report.bound) == (0, 1, 0)
     assert report.exit_code is ExitCode.SATISFIED
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("def test_a", "def test a", "PV030"),
+        ("def test_a", "def a", "PV034"),
+        ('"BASE-001"', '"BASE-" + "001"', "PV033"),
+    ],
+)
+def test_a_faulty_check_is_one_problem_and_its_claim_no_second(
+    project: Project, old: str, new: str, code: str
+) -> None:
+    edit(project, old, new, "checks/sums.py")
+    paths = [str(path) for path in project.contracts]
+    for reading in (None, read_plain_files):
+        report = validate(paths, project, read_plain=reading)
+        assert codes(report) == [code]
+        assert (report.errors, report.warnings, report.bound) == (1, 0, 0)
+
+
+def test_a_claim_beside_a_faulty_check_is_told_to_be_unbound(project: Project) -> None:
+    edit(project, "def test_a", "def test a", "checks/sums.py")
+    edit(project, "BASE-001", "BASE-002", "checks/sums.py")
+    assert codes(judge(project)) == ["PV030", "PV032"]
+
+
+def test_no_claim_is_told_to_be_unbound_where_a_file_of_checks_is_closed(
+    project: Project,
+) -> None:
+    file = project.root / "checks/sums.py"
+    file.unlink()
+    file.symlink_to("gone.py")
+    (problem,) = judge(project).problems
+    what = "the file can't be read: is a link to 'gone.py', which leads nowhere"
+    assert str(problem) == f"checks/sums.py:1:1: PV030 {what}"
+
+
+def test_one_marker_of_several_checks_is_one_problem(project: Project) -> None:
+    (project.root / "checks/more.py").write_text(
+        'import pytest\n\npytestmark = pytest.mark.falsifies("BASE-002")\n'
+        "def test_one(): ...\ndef test_two(): ...\ndef test_three(): ...\n"
+    )
+    (problem,) = judge(project).problems
+    assert str(problem) == (
+        "checks/more.py:3:36: PV031 test_one and 2 more are bound to 'BASE-002'; "
+        "no contract declares it; did you mean 'BASE-001'?"
+    )
 
 
 def test_foreign_files_are_judged_and_count_as_nothing_native(project: Project) -> None:

@@ -40,12 +40,13 @@ from pv_harness.validating.rules.planting import (
 from pv_harness.validating.rules.seeds import seed_rules_apply
 from pv_harness.validating.rules.subject import covered_modules_exist, entry_points_exist
 from pv_harness.validating.rules.texts import texts_are_written, title_is_written
-from pv_harness.wording import MAX_GUESSES, meant
+from pv_harness.wording import MAX_GUESSES, meant, show
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pv_harness.contracts.bindings import Check
     from pv_harness.validating.rules.world import Draft, World
 
 _FILE_RULES = (
@@ -88,12 +89,14 @@ def apply_rules(drafts: Iterable[Draft], world: World) -> Iterator[Problem]:
 
 
 def checks_name_known_claims(world: World) -> Iterator[Problem]:
-    """PV031: a check bound to no claim judges nothing."""
-    unknown = 0
-    for check in world.checks:
-        if check.falsifier_id not in world.falsifier_ids and world.complete:
-            unknown += 1
-            identity = check.falsifier_id
-            what = f"{check.qualname} is bound to {identity!r}; no contract declares it"
-            what += meant(identity, world.falsifier_ids) if unknown <= MAX_GUESSES else ""
-            yield Problem(check.path, check.line, 1, "PV031", what)
+    """PV031: a check bound to no claim judges nothing; one marker of several is one mistake."""
+    unknown: dict[tuple[str, int, int], list[Check]] = {}
+    for check in world.checks if world.complete else ():
+        if check.falsifier_id not in world.falsifier_ids:
+            unknown.setdefault((check.path, *check.named_at), []).append(check)
+    for number, (place, checks) in enumerate(unknown.items()):
+        identity, more = checks[0].falsifier_id, len(checks) - 1
+        are = f" and {more} more are" if more else " is"
+        what = f"{checks[0].qualname}{are} bound to {show(identity)}; no contract declares it"
+        what += meant(identity, world.falsifier_ids) if number < MAX_GUESSES else ""
+        yield Problem(*place, "PV031", what)

@@ -59,6 +59,7 @@ def dependencies_exist(draft: Draft, world: World) -> Iterator[Problem]:
     document = draft.document
     metadata = document.value.get("metadata")
     names = metadata.get("depends_on") if isinstance(metadata, dict) else None
+    others = world.contract_ids.keys() - {draft.contract_id}
     unknown = 0
     for index, name in enumerate(names if isinstance(names, list) else ()):
         place = document.position(["metadata", "depends_on", index])
@@ -68,14 +69,14 @@ def dependencies_exist(draft: Draft, world: World) -> Iterator[Problem]:
         elif isinstance(name, str) and name not in world.contract_ids and world.complete:
             unknown += 1
             what = f"depends_on names {show(name)}; no contract of the project has that id"
-            what += meant(name, world.contract_ids) if unknown <= MAX_GUESSES else ""
+            what += meant(name, others) if unknown <= MAX_GUESSES else ""
             yield document.problem("PV024", what, place)
 
 
 def every_claim_has_a_check(claim: Claim, world: World) -> Iterator[Problem]:
-    """PV032: without a check nothing can refute the claim."""
+    """PV032: without a check nothing can refute the claim; a check may be one with a fault."""
     identity = claim.falsifier.id
-    if identity not in world.bound:
+    if world.bound is not None and identity not in world.bound:
         yield claim.problem("PV032", unbound(identity), "id", severity=Severity.WARNING)
 
 

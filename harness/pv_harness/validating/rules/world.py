@@ -85,7 +85,7 @@ class World:
     Attributes:
         contract_ids: every contract ID of the project, with the place that counts as first.
         falsifier_ids: the same for falsifiers.
-        bound: IDs of the falsifiers that have a check.
+        bound: IDs that the markers of checks name; None where they are not all known.
         complete: False where a file could not be read, so that an absent ID proves nothing.
         texts: files that planted changes go into, as contracts call them: text, or why none.
         resolved: paths already asked about -> the same without links.
@@ -99,7 +99,7 @@ class World:
     checks: tuple[Check, ...]
     complete: bool
     tree: SourceTree
-    bound: frozenset[str] = frozenset()
+    bound: frozenset[str] | None = frozenset()
     texts: dict[PurePosixPath, str | OSError] = field(default_factory=dict)
     resolved: dict[Path, Path] = field(default_factory=dict)
     functions: dict[Path, Mapping[str, bool]] = field(default_factory=dict)
@@ -112,6 +112,7 @@ def survey(
     checks: tuple[Check, ...],
     *,
     complete: bool,
+    named: frozenset[str] | None = frozenset(),
     known: Iterable[tuple[str, str, Iterable[str]]] = (),
 ) -> World:
     """The world of these files; of two places with one name, the earlier file has the first.
@@ -119,6 +120,7 @@ def survey(
     Pass files that are not judged before those that are, so that a collision with them is
     reported where somebody is looking. `known` are files without their text, path, contract ID
     and falsifier IDs; their names have to differ from all others, so that no place is needed.
+    `named` holds the IDs that markers of checks name, None where they can't all be read.
     """
     contracts: dict[str, Place] = {}
     falsifiers: dict[str, Place] = {}
@@ -134,5 +136,4 @@ def survey(
         contracts[contract_id] = Place(path, 1, 1)
         falsifiers.update(dict.fromkeys(identities, Place(path, 1, 1)))
     tree = SourceTree(project.root, project.source_roots)
-    bound = frozenset(check.falsifier_id for check in checks)
-    return World(project, contracts, falsifiers, checks, complete, tree, bound)
+    return World(project, contracts, falsifiers, checks, complete, tree, named)

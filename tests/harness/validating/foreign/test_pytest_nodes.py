@@ -27,6 +27,21 @@ class TestHalves:
 
 def helper():
     def test_nested(): ...
+
+class TestThirds(TestHalves, object):
+    def test_own(self): ...
+
+class TestRound(TestRound): ...
+"""
+
+BORROWED = """\
+from shared import TestCases, test_sums as test_totals
+import shared.cases
+
+test_made = shared.make()
+
+class TestMore(shared.Cases): ...
+class TestEvenMore(TestMore): ...
 """
 
 
@@ -37,6 +52,8 @@ def contract(tmp_path: Path) -> Path:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/test_x.py").write_text(SOURCE)
     (tmp_path / "tests/broken.py").write_text("def (")
+    (tmp_path / "tests/borrowed.py").write_text(BORROWED)
+    (tmp_path / "tests/star.py").write_text("from shared import *")
     (tmp_path / "contracts/deep").mkdir(parents=True)
     (tmp_path / "contracts/deep/beside.py").write_text("def test_beside(): ...")
     return tmp_path / "contracts/deep/x.yaml"
@@ -52,6 +69,16 @@ def contract(tmp_path: Path) -> Path:
         "tests/test_x.py::TestHalves::test_method",
         "tests/test_x.py::TestHalves::TestInner::test_deep",
         "beside.py::test_beside",
+        "tests/test_x.py::TestThirds::test_own",
+        "tests/test_x.py::TestThirds::test_method",
+        "tests/borrowed.py::test_totals",
+        "tests/borrowed.py::test_made",
+        "tests/borrowed.py::TestCases",
+        "tests/borrowed.py::TestCases::test_any",
+        "tests/borrowed.py::TestMore::test_any",
+        "tests/borrowed.py::TestEvenMore::test_any",
+        "tests/star.py::test_any",
+        "tests/star.py::TestAny::test_any",
     ],
 )
 def test_what_is_there_has_no_fault(contract: Path, node: str) -> None:
@@ -66,6 +93,16 @@ def test_what_is_there_has_no_fault(contract: Path, node: str) -> None:
         ("tests/test_x.py::test_absent", "'tests/test_x.py' defines no 'test_absent'"),
         ("tests/test_x.py::test_method", "'tests/test_x.py' defines no 'test_method'"),
         ("tests/test_x.py::test_nested", "'tests/test_x.py' defines no 'test_nested'"),
+        (
+            "tests/test_x.py::TestThirds::test_deep",
+            "'tests/test_x.py' defines no 'TestThirds::test_deep'",
+        ),
+        ("tests/test_x.py::TestRound::t", "'tests/test_x.py' defines no 'TestRound::t'"),
+        ("tests/borrowed.py::test_sums", "'tests/borrowed.py' defines no 'test_sums'"),
+        (
+            "tests/borrowed.py::TestSeveral::test_any",
+            "'tests/borrowed.py' defines no 'TestSeveral::test_any'",
+        ),
         (
             "tests/test_x.py::TestHalves::test_plain",
             "'tests/test_x.py' defines no 'TestHalves::test_plain'",
