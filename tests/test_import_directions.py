@@ -37,7 +37,7 @@ LAYERS = {
         "__main__",
         "cli",
         "commands",
-        "embedded | release",
+        "embedded | release | speed",
         "training",
         "checkpoints",
         "model | formats | data",

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pv_trainer.atomic import atomic_folder
+from pv_trainer.atomic import atomic_file, atomic_folder
 
 
 if TYPE_CHECKING:
@@ -67,3 +68,17 @@ def test_a_link_to_itself_is_no_place(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OSError, match="Too many levels"), atomic_folder(tmp_path / "loop"):
         pass
+
+
+def test_what_a_killed_writing_left_is_removed_and_what_others_write_is_not(
+    tmp_path: Path,
+) -> None:
+    for name in (".file.1-ab.tmp", ".file2.1-ab.tmp"):
+        (tmp_path / name).touch()
+    os.mkfifo(tmp_path / ".file.2-ab.tmp")
+    with atomic_file(tmp_path / "file") as first, atomic_file(tmp_path / "file") as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert not (tmp_path / ".file.1-ab.tmp").exists()
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".file2.1-ab.tmp", "file"]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import pytest
 from pv_trainer import cli
 from pv_trainer.checkpoints.inspection import inspect_checkpoint
 from pv_trainer.commands.inspect import _origin_lines
+from pv_trainer.commands.parser import make_parser
 
 
 if TYPE_CHECKING:
@@ -184,17 +187,75 @@ def test_inspect_shows_the_training_and_the_stamp_as_far_as_they_say_so() -> Non
     assert _origin_lines({"training": [], "provenance": "me"}) == []
 
 
-def test_inspect_of_a_run_names_its_checkpoints(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    "line", ["inspect RUN", "import RUN o.apr", "pretrain --init RUN/ckpt"]
+)
+def test_a_run_in_place_of_a_checkpoint_is_told_which_one_to_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, line: str
 ) -> None:
     (tmp_path / "ckpt").mkdir()
     (tmp_path / "run.json").write_text("{}")
-    code, _, err = call(capsys, "inspect", tmp_path)
-    assert code == 2
-    assert err == (
-        f"apr: [APR-CLI-001] {tmp_path}: the folder of a run, which is no checkpoint itself; "
-        f"name one of {tmp_path}/ckpt/*.apr\n"
+    words = [word.replace("RUN", str(tmp_path)) for word in line.split()]
+    told = "the folder of a run, which is no checkpoint itself"
+    code, _, err = call(capsys, *words)
+    assert code == 10
+    assert f"[FALSIFY-APR-PRETRAIN-INIT-004] {tmp_path}" in err
+    assert err.endswith(f"{told}; it has none yet\n")
+    for number, name in enumerate(("epoch-001.apr", "epoch-000.apr")):
+        (tmp_path / "ckpt" / name).touch()
+        os.utime(tmp_path / "ckpt" / name, (100 - number, 100 - number))
+    _, _, err = call(capsys, *words)
+    assert err.endswith(
+        f"{told}; name one in it; the newest is {tmp_path}/ckpt/epoch-001.apr\n"
     )
+
+
+def test_what_a_terminal_would_obey_is_spelled_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, err = call(capsys, "inspect", tmp_path / "red\x1b[31m")
+    assert code == 10
+    assert "/red\\x1b[31m: no such file" in err
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("import os; os.kill(os.getpid(), 2)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pv_trainer", "--version"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_command_ends_it_with_130_and_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(cli, "make_parser", lambda: os.kill(os.getpid(), number))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    code, _, err = call(capsys, "--version")
+    assert (code, err) == (130, "apr: [APR-CLI-130] a signal ended the command\n")
+    assert before == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+
+
+def test_who_asked_for_ctrl_c_to_be_ignored_is_obeyed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = make_parser()
+
+    def interrupted() -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return parser
+
+    monkeypatch.setattr(cli, "make_parser", interrupted)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code, _, err = call(capsys, "--version")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (code, err) == (0, "")
 
 
 def test_export_writes_a_directory_that_can_be_trained_from(
@@ -202,7 +263,9 @@ def test_export_writes_a_directory_that_can_be_trained_from(
 ) -> None:
     output = tmp_path / "hf"
     found = report(capsys, "export", init_path, output, "--tokenizer", tokenizer_path)
-    assert set(found["files"]) == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert set(found["files"]) == {
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+    }
     assert report(capsys, "inspect", output)["trainable"] is True
     assert json.loads((output / "config.json").read_text())["eos_token_id"] == 0
     code, _, err = call(capsys, "export", init_path, output)
@@ -296,7 +359,8 @@ def test_an_export_copies_both_files_of_a_tokenizer_that_has_two(
     output = tmp_path / "hf"
     found = report(capsys, "export", init_path, output, "--tokenizer", tmp_path / "vocab.json")
     assert set(found["files"]) == {
-        *("config.json", "model.safetensors", "vocab.json", "merges.txt"),
+        *("config.json", "model.safetensors"),
+        *("vocab.json", "merges.txt", "tokenizer_config.json"),
     }
     assert (output / "vocab.json").read_bytes() == (tmp_path / "vocab.json").read_bytes()
 

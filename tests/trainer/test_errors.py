@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,23 @@ def test_every_id_constant_has_one_meaning_and_every_meaning_a_constant() -> Non
     assert len(set(error_ids.MEANINGS.values())) == len(constants)
 
 
+def test_an_id_is_declared_by_a_contract_or_said_to_be_by_none() -> None:
+    contracts = sorted((Path(__file__).resolve().parents[2] / "contracts").glob("*-v1.yaml"))
+    declared = {
+        found
+        for path in contracts
+        for found in re.findall(
+            r"^- id: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert len(declared) > 30
+    assert error_ids.MEANINGS.keys() - declared == error_ids.UNDECLARED
+
+
 def test_an_id_is_spelled_in_the_table_only() -> None:
     strays = [
         f"{path.name}:{node.lineno}"
-        for path in sorted(PACKAGE.glob("*.py"))
+        for path in sorted(PACKAGE.rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value in error_ids.MEANINGS
         if path.name != "error_ids.py"

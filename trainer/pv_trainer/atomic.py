@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
@@ -25,15 +26,19 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that becomes `path` when the block ends without an exception.
 
     The bytes are on disk before the name is: file fsynced, renamed, folder fsynced. A block
-    that raises leaves `path` as it was and nothing beside it.
+    that raises leaves `path` as it was and nothing beside it; what a killed process left of
+    writing the same file is removed.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full.
     """
+    _remove_killed_tries(path)
     temporary = temporary_sibling(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -111,12 +116,13 @@ def _resolved(path: Path) -> Path:
 
 @contextmanager
 def _sole_maker(temporary: Path) -> Iterator[None]:
-    """Hold a folder that is being made; the kernel lets go of what a killed process held.
+    """Hold what is being made; the kernel lets go of what a killed process held.
 
     Raises:
         BlockingIOError: another process holds it.
     """
-    descriptor = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -126,6 +132,12 @@ def _sole_maker(temporary: Path) -> Iterator[None]:
 
 def _remove_killed_tries(final: Path) -> None:
     # A process id would not do: on a shared disk it may be that of another machine.
-    for left_over in final.parent.glob(f".{escape(final.name)}.*-*.tmp"):
+    pattern = re.compile(rf"\.{re.escape(final.name)}\.[0-9]+-[0-9a-f]+\.tmp")
+    for left_over in final.parent.glob(f".{escape(final.name)}.*.tmp"):
+        if pattern.fullmatch(left_over.name) is None:  # of another name with the same start
+            continue
         with suppress(OSError), _sole_maker(left_over):
-            shutil.rmtree(left_over, ignore_errors=True)
+            if left_over.is_dir():
+                shutil.rmtree(left_over, ignore_errors=True)
+            else:
+                left_over.unlink(missing_ok=True)

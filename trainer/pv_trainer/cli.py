@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
 from pv_trainer.commands.parser import make_parser
@@ -31,10 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     prepare_streams()
-    with _logging_to_stderr(), _signals_as_interrupts():
+    with _logging_to_stderr():
         try:
-            args = make_parser().parse_args(arguments)
-            return int(args.run(args).code)
+            with _signals_as_interrupts():
+                args = make_parser().parse_args(arguments)
+                return int(args.run(args).code)
         except SystemExit as done:  # --help and --version
             return int(done.code or 0)
         except BrokenPipeError:  # whoever read our stdout has gone; nothing is left to tell
@@ -59,7 +60,8 @@ def _as_apr_error(error: AprError | OSError | KeyboardInterrupt) -> AprError:
         return error
     if isinstance(error, OSError):
         place = error.filename or "input or output"
-        return UsageError(error_ids.USAGE, f"{place}: {error.strerror or error}")
+        what = f"{place}: {error.strerror or error}"
+        return UsageError(error_ids.USAGE, what, "check the path, the rights and the space")
     return Interrupted(error_ids.INTERRUPTED, "a signal ended the command")
 
 
@@ -109,17 +111,22 @@ def _logging_to_stderr() -> Iterator[None]:
 
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: with a status and a record."""
+    """Let Ctrl-C and SIGTERM end a run with a status and a record."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
+    before: dict[int, Any] = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Whoever started the command may have asked for Ctrl-C to be ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupt)
     except ValueError:  # not in the main thread, where no handler can be set
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for caught, handler in before.items():
+            signal.signal(caught, handler)

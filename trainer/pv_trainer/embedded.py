@@ -107,9 +107,9 @@ def _write_model(folder: Path, corpus: EmbeddedCorpus, recipe: Recipe) -> None:
     LOG.info("pretraining the embedded model, about a minute")
     import torch  # noqa: PLC0415 - finding what is built must not import it
 
-    from pv_trainer.training.loop import run_training  # noqa: PLC0415
-    from pv_trainer.training.options import PretrainOptions  # noqa: PLC0415
-    from pv_trainer.training.preflight import preflight  # noqa: PLC0415
+    from pv_trainer.training.loop import run_training  # noqa: PLC0415 - as torch
+    from pv_trainer.training.options import PretrainOptions  # noqa: PLC0415 - as torch
+    from pv_trainer.training.preflight import preflight  # noqa: PLC0415 - as torch
 
     options = PretrainOptions(
         dataset=corpus.pretrain,

@@ -1,4 +1,8 @@
-"""The one table of IDs that an error message of `apr` may carry, and what each means."""
+"""The one table of IDs that an error message of `apr` may carry, and what each means.
+
+Most are falsifiers: a contract declares them, and pv tries to refute what they say. The others
+are in `UNDECLARED`: no contract declares them, and only the trainer's own tests hold them.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +88,17 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         INTERRUPTED: "the run ended by a signal",
     }
 )
+
+UNDECLARED: Final = frozenset(
+    {
+        *(CORPUS_UNKNOWN, CORPUS_ENTROPY, CORPUS_DISTINCT, CORPUS_ROUND_TRIP, CORPUS_DISJOINT),
+        *(CORPUS_SPECIAL_IDS, CORPUS_EOS, CORPUS_MANIFEST, CORPUS_ID_RANGE),
+        *(DEVICE_GRAMMAR, DEVICE_UNAVAILABLE),
+        *(DIVERGENCE, NOT_FINITE, EPOCH_ARTIFACTS, EXHAUSTION, CHECKPOINT),
+        *(RESUME_SETTINGS, RESUME_STATE, STAMP, PUBLISH, USAGE, INTERRUPTED),
+    }
+)
+"""IDs that no contract declares. Who writes a contract for one takes it out of here."""
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {

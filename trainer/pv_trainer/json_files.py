@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_BYTES: Final = 64 << 20
+_MAX_DIGITS: Final = 4000
+"""int() refuses some more, in words that speak of Python's settings."""
 
 
 def parse_json(data: bytes) -> Any:
@@ -25,7 +27,10 @@ def parse_json(data: bytes) -> Any:
     """
     try:
         return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_int=_whole_number,
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8") from error
@@ -66,6 +71,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {reprlib.repr(twice)[:60]} is there twice")
     return found
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits is in it")
+    return int(text)
 
 
 def _no_number(text: str) -> None:

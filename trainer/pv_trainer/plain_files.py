@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
+Identity = tuple[int, int, int, int]
+
 
 @contextmanager
 def open_plain(path: Path) -> Iterator[BufferedReader]:
@@ -53,3 +55,13 @@ def file_sha256(path: Path) -> str:
     """
     with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_as_text(path: Path | str) -> str:
+    """A path as text that UTF-8 can spell: bytes of a name that are no UTF-8 are escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def identify(stat: os.stat_result) -> Identity:
+    """Which file it is and which writing of it: device, inode, size and time of change."""
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

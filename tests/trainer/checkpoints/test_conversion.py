@@ -227,3 +227,11 @@ def test_an_export_can_be_read_by_whoever_reads_its_neighbours(
     export_checkpoint(apr_path, tmp_path / "export")
     modes = {file.stat().st_mode for file in (tmp_path / "export").iterdir()}
     assert len(modes) == 1
+
+
+def test_an_import_does_not_replace_a_link_to_nowhere(tmp_path: Path) -> None:
+    output = tmp_path / "out.apr"
+    output.symlink_to("nowhere")
+    with pytest.raises(UsageError, match=r"APR-CLI-001.*out.apr exists"):
+        import_checkpoint(tmp_path, output)
+    assert output.is_symlink()

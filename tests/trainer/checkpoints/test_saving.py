@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,13 +13,13 @@ from torch.nn import functional as F
 
 from pv_trainer.checkpoints.init import load_model
 from pv_trainer.checkpoints.saving import huggingface_config, save_apr, save_huggingface
+from pv_trainer.data.tokenizer import read_tokenizer
 from pv_trainer.errors import CheckpointFailed, UsageError
 from pv_trainer.formats.apr_reader import verify
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pv_trainer.model.config import ModelConfig
     from pv_trainer.model.decoder import Decoder
@@ -124,18 +126,19 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_checkpoint(
 
 
 def test_an_export_holds_configuration_weights_and_tokenizer(
-    tmp_path: Path, make_config: MakeConfig, make_model: MakeModel
+    tmp_path: Path, tokenizer_path: Path, make_config: MakeConfig, make_model: MakeModel
 ) -> None:
-    tokenizer = tmp_path / "some.json"
-    tokenizer.write_text('{"version": "1.0"}')
+    info = read_tokenizer(Path(shutil.copy(tokenizer_path, tmp_path / "some.json")))
     folder = tmp_path / "a" / "export"
-    digests = save_huggingface(folder, make_model(make_config()), (tokenizer,), eos_token_id=5)
-    assert (folder / "tokenizer.json").read_text() == tokenizer.read_text()
-    assert json.loads((folder / "config.json").read_text())["eos_token_id"] == 5
+    digests = save_huggingface(folder, make_model(make_config()), info)
+    assert (folder / "tokenizer.json").read_bytes() == tokenizer_path.read_bytes()
+    assert json.loads((folder / "config.json").read_text())["eos_token_id"] == info.eos_id
     assert digests == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()
     }
-    assert sorted(digests) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(digests) == [
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    ]
     assert [path.name for path in folder.parent.iterdir()] == ["export"]
 
 
@@ -161,12 +164,13 @@ def test_an_empty_folder_can_be_exported_into(
 
 
 def test_an_export_that_fails_leaves_nothing(
-    tmp_path: Path, make_config: MakeConfig, make_model: MakeModel
+    tmp_path: Path, tokenizer_path: Path, make_config: MakeConfig, make_model: MakeModel
 ) -> None:
+    gone = Path(shutil.copy(tokenizer_path, tmp_path / "gone.json"))
+    info = read_tokenizer(gone)
+    gone.unlink()
     with pytest.raises(CheckpointFailed, match=r"CKPT-001.*cannot be written"):
-        save_huggingface(
-            tmp_path / "export", make_model(make_config()), (tmp_path / "no-tokenizer.json",)
-        )
+        save_huggingface(tmp_path / "export", make_model(make_config()), info)
     assert list(tmp_path.iterdir()) == []
 
 

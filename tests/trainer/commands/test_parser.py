@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import pytest
 from pv_trainer.commands.parser import make_parser
 from pv_trainer.commands.pretrain import pretrain
 from pv_trainer.errors import UsageError
-from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.options import PretrainOptions, option_kinds
 
 
 if TYPE_CHECKING:
@@ -46,6 +47,21 @@ def test_the_flags_of_pretrain_and_their_defaults_are_these() -> None:
         "resume": None,
         "keep": None,
     }
+
+
+@pytest.mark.parametrize("name", [n for n, k in option_kinds().items() if k.limits])
+@pytest.mark.parametrize("end", ["least", "most"])
+def test_the_limits_of_a_number_are_those_of_the_option(name: str, end: str) -> None:
+    if name == "horizon":
+        assert "horizon" not in {action.dest for action in pretrain_parser()._actions}
+        return
+    kind, flag = option_kinds()[name], f"--{name.replace('_', '-')}"
+    limit = kind.base(getattr(kind.limits, end))
+    assert getattr(make_parser().parse_args(["pretrain", f"{flag}={limit}"]), name) == limit
+    away = -1 if end == "least" else 1
+    beyond = limit + away if kind.base is int else math.nextafter(limit, away * math.inf)
+    with pytest.raises(UsageError, match=flag):
+        make_parser().parse_args(["pretrain", f"{flag}={beyond}"])
 
 
 def test_what_is_left_out_is_what_the_help_says() -> None:
@@ -105,7 +121,7 @@ def test_values_have_their_types() -> None:
         ("pretrain --batch-size 0", "--batch-size: '0' is not a whole number from 1"),
         ("pretrain --lr nan", "--lr: 'nan' is not a finite number"),
         ("pretrain --lr x", "--lr: 'x' is not a finite number"),
-        ("pretrain --lr 0", "--lr: 0 is not from 1e-7 to 1"),
+        ("pretrain --lr 0", "--lr: 0 is not from 1e-07 to 1"),
         ("pretrain --mode none", "--mode: invalid choice"),
         ("pretrain --dtype int8", "--dtype: invalid choice"),
         ("pretrain --config huge", "--config: invalid choice"),

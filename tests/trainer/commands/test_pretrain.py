@@ -77,6 +77,7 @@ def test_without_json_a_person_can_read_it(apr: Apr, tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 0", "epoch 1", "BUDGET_END"]
     assert "target not met" in lines[-1]
+    assert "; raise --num-steps; " in lines[-1]
     assert str(tmp_path / "run") in lines[-1]
     again = apr()
     assert again.returncode == 2

@@ -77,7 +77,7 @@ def test_a_failure_keeps_its_code_when_nobody_can_be_told(
 def test_a_report_that_cannot_be_printed_is_a_failure(init_path: Path) -> None:
     done = shell(">/dev/full", ["inspect", str(init_path), "--json"])
     assert done.returncode == 2
-    assert done.stderr.startswith("apr: [APR-CLI-001] input or output: No space left")
+    assert done.stderr.startswith("apr: [APR-CLI-001] stdout: No space left")
 
 
 def test_a_signal_reaches_a_run_that_cannot_answer_it(flags: list[str], tmp_path: Path) -> None:

@@ -181,7 +181,10 @@ def test_a_full_disk_leaves_nothing(
         corpus, tokenizer_path, tmp_path / "out", "--workers", workers, preexec_fn=limit
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"apr: \[APR-CLI-001\] .*File too large; see --help\n", done.stderr)
+    assert re.fullmatch(
+        r"apr: \[APR-CLI-001\] .*File too large; check the path, the rights and the space\n",
+        done.stderr,
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["input"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -119,3 +120,27 @@ def test_entropy_does_not_depend_on_which_id_is_which(
     shuffled = counts.copy()
     randomness.shuffle(shuffled)  # type: ignore[attr-defined]
     assert gates.entropy_nats(shuffled) == pytest.approx(gates.entropy_nats(counts))
+
+
+def test_a_manifest_that_lies_about_the_ends_is_told_what_it_says(dataset_path: Path) -> None:
+    dataset = read_dataset(dataset_path)
+    lie = replace(dataset, manifest=replace(dataset.manifest, eos_token_count=5))
+    gate = gates.end_of_text(gates.count_tokens(lie), lie)
+    documents = dataset.manifest.documents
+    assert not gate.passed
+    assert (gate.value, gate.bound) == (documents, f"== {documents}, the manifest's 5")
+
+
+def test_the_entropy_of_one_repeated_token_is_not_below_zero() -> None:
+    gate = gates.entropy(np.array([7, 0]), gates.DEFAULT_THRESHOLDS)
+    assert math.copysign(1.0, gate.value) == 1.0
+
+
+def test_a_decoder_that_panics_is_a_refusal(dataset_path: Path, tmp_path: Path) -> None:
+    whole = json.loads((dataset_path / "tokenizer.json").read_text())
+    whole["decoder"] = {"type": "Strip", "content": "a", "start": 5, "stop": 10**6}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    tokenizer = open_tokenizer(read_tokenizer(tmp_path))
+    tokens = np.array([tokenizer.token_to_id("a")], dtype=np.uint32)
+    with pytest.raises(DataInvalid, match=r"CORPUS-004.*fails to decode a sampled window: "):
+        gates.decode(tokenizer, tokens)

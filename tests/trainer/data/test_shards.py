@@ -42,6 +42,7 @@ def test_the_stream_is_the_shards_in_order(dataset_path: Path) -> None:
         7,
         [{"offset": 2**50, "tokens": 1, "text": "a"}],
         [{"offset": 0, "tokens": 5000, "text": "a"}],
+        [{"offset": 0, "tokens": 0, "text": ""}],
         [{"offset": 0, "tokens": 1, "text": "a"}] * 2000,
     ],
 )
@@ -156,6 +157,12 @@ def test_a_file_that_is_no_regular_one_is_refused_at_once(
     file.unlink()
     file.symlink_to(moved)
     assert read_dataset(dataset_copy).digest
+
+
+def test_a_list_of_documents_without_end_is_not_read_to_its_end(dataset_copy: Path) -> None:
+    os.truncate(dataset_copy / "documents.sha256", 2**40)
+    with pytest.raises(DataInvalid, match=r"CORPUS-008.*documents.sha256 has sha256"):
+        read_dataset(dataset_copy)
 
 
 def test_a_lying_size_allocates_nothing(dataset_copy: Path, change_manifest: Change) -> None:

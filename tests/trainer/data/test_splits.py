@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,3 +76,13 @@ def test_no_other_unigram_model_scores_lower(values: list[int]) -> None:
     own = unigram_cross_entropy(np.array(values))
     uniform = math.log(6)
     assert -1e-12 <= own <= uniform + 1e-12
+
+
+def test_a_shared_shard_is_refused_whatever_the_documents_are_called(
+    dataset_path: Path,
+) -> None:
+    train, val = read_dataset(dataset_path), read_dataset(dataset_path / "val")
+    shards = (*val.manifest.shards, train.manifest.shards[1])
+    copied = replace(val, manifest=replace(val.manifest, shards=shards))
+    with pytest.raises(DataInvalid, match=r"CORPUS-005.*shard-00001.bin: the same tokens as"):
+        check_disjoint(train, copied)

@@ -142,7 +142,10 @@ def test_an_end_of_text_that_is_no_string_is_refused(
 
 
 def test_a_missing_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataInvalid, match=r"none.json: none.json is missing"):
+    with pytest.raises(
+        DataInvalid,
+        match=r"none.json: it cannot be read: No such file.*; name a tokenizer.json",
+    ):
         read_tokenizer(tmp_path / "none.json")
     with pytest.raises(DataInvalid, match=r"vocab.json is missing"):
         read_tokenizer(tmp_path)
@@ -154,3 +157,65 @@ def test_a_tokenizer_that_is_no_regular_file_is_refused_without_waiting(tmp_path
     for name in ("vocab.json", "tokenizer.json"):
         with pytest.raises(DataInvalid, match="CORPUS-008"):
             read_tokenizer(tmp_path / name)
+
+
+@pytest.mark.parametrize("number", [10**400, 2**32, 2**24])
+def test_an_id_beyond_any_vocabulary_is_refused(
+    write_tokenizer: Callable[..., Path], tokenizer_path: Path, number: int
+) -> None:
+    model = json.loads(tokenizer_path.read_text())["model"]
+    path = write_tokenizer(model=model | {"vocab": model["vocab"] | {"zz": number}})
+    with pytest.raises(DataInvalid, match=r"CORPUS-008.*not whole numbers from 0 to 16777215"):
+        read_tokenizer(path)
+
+
+def test_an_added_token_whose_id_the_library_does_not_use_is_refused(
+    write_tokenizer: Callable[..., Path], tokenizer_path: Path
+) -> None:
+    """Documents would end with a token that stands for something else."""
+    added = json.loads(tokenizer_path.read_text())["added_tokens"]
+    path = write_tokenizer(added_tokens=[added[0] | {"id": 9}])
+    with pytest.raises(DataInvalid, match=r"'<.endoftext.>' is 9 there and 0 in use"):
+        open_tokenizer(read_tokenizer(path))
+
+
+def test_a_dropout_of_merges_does_not_make_tokens_random(
+    write_tokenizer: Callable[..., Path], tokenizer_path: Path, texts: list[str]
+) -> None:
+    model = json.loads(tokenizer_path.read_text())["model"]
+    tool = open_tokenizer(read_tokenizer(write_tokenizer(model=model | {"dropout": 0.9})))
+    wanted = open_tokenizer(read_tokenizer(tokenizer_path)).encode(texts[0]).ids
+    assert tool.encode(texts[0]).ids == wanted
+
+
+def test_a_link_to_nowhere_is_told_and_not_passed_over(
+    write_tokenizer: Callable[..., Path], tmp_path: Path
+) -> None:
+    write_tokenizer()
+    (tmp_path / "tokenizer_config.json").symlink_to("nowhere")
+    with pytest.raises(DataInvalid, match=r"tokenizer_config.json: it cannot be read: No such"):
+        read_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    os.mkfifo(tmp_path / "tokenizer.json")
+    with pytest.raises(DataInvalid, match=r"tokenizer.json: it cannot be read: is no regular"):
+        read_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("[" * 200_000, "nested too deep"), ('{"a": ' + "9" * 5000 + "}", "5000 digits")],
+)
+def test_json_that_python_would_choke_on_is_told_in_plain_words(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(DataInvalid, match=rf"CORPUS-008.*it is not JSON: .*{problem}"):
+        read_tokenizer(tmp_path)
+
+
+def test_a_long_name_is_shortened(write_tokenizer: Callable[..., Path], tmp_path: Path) -> None:
+    write_tokenizer()
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "x" * 100_000}))
+    with pytest.raises(DataInvalid, match="CORPUS-006") as caught:
+        read_tokenizer(tmp_path)
+    assert len(caught.value.what) < len(str(tmp_path)) + 200

@@ -124,13 +124,25 @@ def test_an_index_that_differs_from_its_shards_is_refused(sharded: Path, change:
 
 
 @pytest.mark.parametrize(
-    "file", ["../secret.safetensors", "/etc/passwd", "", 3, "a/b", "..", "a\0b"]
+    "file", ["../secret.safetensors", "/etc/passwd", "", 3, "a/b", "..", "a\0b", "a" * 5000]
 )
 def test_an_index_cannot_point_out_of_its_folder(sharded: Path, file: object) -> None:
     path = sharded / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"model.norm.weight": file}}))
-    with pytest.raises(InitInvalid, match=r"INIT-005.*not a file's name"):
+    with pytest.raises(InitInvalid, match=r"INIT-005.*not a file's name") as caught:
         open_checkpoint(sharded)
+    assert len(caught.value.what) < len(str(path)) + 200
+
+
+def test_an_index_of_too_many_names_is_not_listed_to_its_end(sharded: Path) -> None:
+    path = sharded / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    shard = next(iter(index["weight_map"].values()))
+    index["weight_map"] |= {f"ghost.{n}": shard for n in range(5000)}
+    path.write_text(json.dumps(index))
+    with pytest.raises(InitInvalid, match=r"INIT-007(.|\n)*\n  and 4,000 more") as caught:
+        open_checkpoint(sharded)
+    assert caught.value.what.count("\n") == 1001
 
 
 def test_a_missing_shard_is_refused_by_its_name(sharded: Path) -> None:
@@ -285,3 +297,13 @@ def test_opening_an_apr_file_imports_neither_torch_nor_numpy(apr_path: Path) -> 
         [sys.executable, "-c", code, str(apr_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["a" * 257, "é" * 129, "a\x1b[31m"])
+def test_a_tensor_name_that_no_apr_file_could_hold_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({name: torch.zeros(1)}, path, metadata={"model_type": "llama"})
+    with pytest.raises(InitInvalid, match=r"INIT-004.*control characters, or more than 256"):
+        open_checkpoint(path)

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from pv_trainer.model.config import SHAPES, ModelConfig, parameter_count, tensor_shapes
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -110,3 +114,12 @@ def test_named_shapes_are_the_published_ones() -> None:
     assert (llama.vocab_size, llama.max_position_embeddings) == (50_257, 4096)
     assert qwen.use_bias
     assert not llama.use_bias
+
+
+@pytest.mark.parametrize("value", [10**400, 2**31])
+def test_a_size_beyond_any_model_is_refused_and_shown_short(
+    make_config: Callable[..., ModelConfig], value: int
+) -> None:
+    with pytest.raises(ValueError, match=r"vocab_size: .* is above 2147483647") as caught:
+        make_config(vocab_size=value)
+    assert len(str(caught.value)) < 100

@@ -13,6 +13,7 @@ import torch
 from pv_trainer import cli
 from pv_trainer.checkpoints import saving
 from pv_trainer.checkpoints.init import load_model
+from pv_trainer.data.tokenizer import read_tokenizer
 from pv_trainer.errors import CheckpointFailed, UsageError
 from pv_trainer.release import gate, publishing
 from pv_trainer.release.stamping import stamp_checkpoint
@@ -64,7 +65,8 @@ def test_a_release_holds_everything_and_the_digests_of_everything(
         files
         == report["files"].keys()
         == {
-            *("model.apr", "model.safetensors", "config.json", "tokenizer.json", "README.md"),
+            *("model.apr", "model.safetensors", "config.json", "README.md"),
+            *("tokenizer.json", "tokenizer_config.json"),
             *("scoreboard.md", "scoreboard.json", "gate.json", "release.json"),
             *("evidence/2027/one.json", "SHA256SUMS"),
         }
@@ -187,6 +189,52 @@ def test_another_tokenizer_is_not_published(
     with pytest.raises(CheckpointFailed, match=r"its digest is .*; the checkpoint was trained"):
         publish(stamped, tmp_path / "release", project, make_pv(), tokenizer=other)
     publish(stamped, tmp_path / "release", project, make_pv(), tokenizer=tokenizer_path)
+
+
+@pytest.fixture
+def pair(tokenizer_path: Path, tmp_path: Path) -> Path:
+    """A tokenizer of two files and its special tokens."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    model = json.loads(tokenizer_path.read_text())["model"]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = "".join(" ".join(merge) + "\n" for merge in model["merges"])
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}")
+    (folder / "added_tokens.json").write_text('{"<|endoftext|>": 0}')
+    return folder
+
+
+@pytest.fixture
+def texts_file(texts: list[str], tmp_path: Path) -> Path:
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return file
+
+
+def test_a_tokenizer_of_two_files_is_exported_and_published_as_it_is(
+    pair: Path,
+    texts_file: Path,
+    init_path: Path,
+    project: Path,
+    make_pv: MakePv,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tmp_path = pair.parent
+    data, run = tmp_path / "data", tmp_path / "run"
+    encode = ("tokenize", "encode", "--input", texts_file, "--hold-out", "0.25")
+    assert call(capsys, *encode, "--tokenizer", pair, "--output", data)[0] == 0
+    short = ("--num-steps", "1", "--batch-size", "2", "--seq-length", "32", "--device", "cpu")
+    train = ("pretrain", "--init", init_path, "--dataset", data, "--run-dir", run, *short)
+    assert call(capsys, *train)[0] == 0
+    checkpoint = run / "ckpt" / "epoch-000.apr"
+    assert call(capsys, "stamp", checkpoint)[0] == 0
+    assert call(capsys, "export", checkpoint, tmp_path / "hf")[0] == 0
+    publishing.publish(checkpoint, tmp_path / "release", project=project, pv=make_pv())
+    digest = read_tokenizer(pair).digest
+    for folder in (tmp_path / "hf", tmp_path / "release"):
+        found = read_tokenizer(folder)
+        assert (found.digest, found.eos_id) == (digest, 0)
+        assert json.loads((folder / "config.json").read_text())["eos_token_id"] == 0
 
 
 def test_a_record_that_is_gone_asks_for_the_tokenizer(

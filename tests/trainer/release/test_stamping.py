@@ -218,3 +218,26 @@ def test_the_commit_is_that_of_the_repository_that_tracks_the_package(
 def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert commit.code_commit() is None
+
+
+def test_a_run_whose_name_is_no_text_is_stamped_with_its_name_escaped(
+    finished: Finished,
+) -> None:
+    run_dir = finished.run_dir.with_name(os.fsdecode(b"run-\xff"))
+    finished.run_dir.rename(run_dir)
+    stamp = stamp_checkpoint(run_dir / "ckpt" / "epoch-001.apr")
+    assert stamp.provenance["run_id"] == "run-\\udcff"
+
+
+def test_a_folder_in_place_of_a_checkpoint_is_told_what_to_name(finished: Finished) -> None:
+    with pytest.raises(CheckpointFailed, match=r"APR-STAMP-001.*a folder; name RUN/ckpt/NAME"):
+        stamp_checkpoint(finished.run_dir)
+
+
+def test_what_killed_stampings_left_is_removed(finished: Finished) -> None:
+    folder = finished.checkpoint.parent
+    before = sorted(folder.iterdir())
+    for name in (".epoch-001.apr.1-ab.tmp", "..epoch-001.apr.1-ab.tmp.1-cd.tmp"):
+        (folder / name).touch()
+    stamp_checkpoint(finished.checkpoint)
+    assert sorted(folder.iterdir()) == before

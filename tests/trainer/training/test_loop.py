@@ -24,8 +24,9 @@ from pv_trainer.exit_status import ExitStatus
 from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.training.epochs import EpochRecord
 from pv_trainer.training.evaluation import evaluate
-from pv_trainer.training.loop import RunResult, run_training
+from pv_trainer.training.loop import RunResult, run_training, why_it_ends
 from pv_trainer.training.options import PretrainOptions
+from pv_trainer.training.position import Position
 from pv_trainer.training.preflight import TrainingPlan, preflight
 from pv_trainer.training.schedule import learning_rate
 
@@ -174,6 +175,27 @@ def test_worsening_ends_the_run(train: Train, monkeypatch: pytest.MonkeyPatch) -
     patch_losses(monkeypatch, losses)
     result = train(num_steps=20, steps_per_epoch=1)
     assert (result.status, result.record["steps"]) == (ExitStatus.EARLY_STOP, 4)
+
+
+@pytest.mark.parametrize(
+    ("losses", "step", "expected"),
+    [
+        ([], 0, None),
+        ([5.0], 4, None),
+        ([5.0, 2.0], 4, (ExitStatus.TARGET_MET, "target met: 2.0000 <= 2.0")),
+        ([5.0, 2.0], 6, (ExitStatus.TARGET_MET, "target met: 2.0000 <= 2.0")),
+        ([5.0], 6, (ExitStatus.BUDGET_END, "target not met: 5.0000 > 2.0")),
+    ],
+)
+def test_why_a_run_ends_is_a_matter_of_where_it_stands(
+    options: PretrainOptions,
+    losses: list[float],
+    step: int,
+    expected: tuple[ExitStatus, str] | None,
+) -> None:
+    plan = preflight(replace(options, target_val_loss=2.0))
+    position = Position(step=step, val_losses=losses, val_errors=[0.01] * len(losses))
+    assert why_it_ends(plan, position) == expected
 
 
 def patch_losses(monkeypatch: pytest.MonkeyPatch, losses: Any) -> None:

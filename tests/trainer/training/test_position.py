@@ -58,3 +58,13 @@ def test_the_training_loss_is_the_mean_of_the_last_hundred() -> None:
 def test_what_is_no_position_is_refused(change: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parse_position(Position().to_json() | change)
+
+
+def test_an_update_and_the_end_of_an_epoch_move_a_position_on() -> None:
+    position = Position()
+    for loss, norm in ((4.0, 1.5), (2.0, 0.5)):
+        position.advance(loss, norm)
+    assert (position.step, position.train_loss, position.grad_norm_max) == (2, 3.0, 1.5)
+    position.close_epoch(3.5, 0.25)
+    assert (position.epoch, position.val_losses, position.val_errors) == (1, [3.5], [0.25])
+    assert (position.step, position.train_loss, position.grad_norm_max) == (2, 3.0, 0.0)

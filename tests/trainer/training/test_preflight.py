@@ -12,6 +12,7 @@ import pytest
 
 from pv_trainer.checkpoints.init import load_model
 from pv_trainer.checkpoints.saving import save_apr
+from pv_trainer.commands.parser import make_parser
 from pv_trainer.data.embedded_corpus import EmbeddedCorpus
 from pv_trainer.data.tokenizer import read_tokenizer
 from pv_trainer.errors import (
@@ -23,7 +24,7 @@ from pv_trainer.errors import (
 )
 from pv_trainer.model.config import SHAPES
 from pv_trainer.training.options import PretrainOptions
-from pv_trainer.training.preflight import check_vocabulary, preflight
+from pv_trainer.training.preflight import FIRST_RUN, check_vocabulary, preflight
 
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_tokenizer_and_vocabulary_fit(
         ({"init": None}, DataInvalid, "ARCH-006"),
         ({"dataset": Path("none")}, DataInvalid, r"CORPUS-008.*none/manifest.json"),
         ({"val_shard": Path("none")}, DataInvalid, r"CORPUS-008.*none/manifest.json"),
-        ({"tokenizer": Path("none")}, DataInvalid, "CORPUS-008.*is missing"),
+        ({"tokenizer": Path("none")}, DataInvalid, "CORPUS-008.*cannot be read"),
         ({"seq_length": 65}, UsageError, "--seq-length 65 is above the model's 64 positions"),
         ({"grad_accum": 5}, UsageError, "--grad-accum 5 is above --batch-size 4"),
         ({"batch_size": 10_000}, DataInvalid, "do not fill one batch of 10000 x 32"),
@@ -248,6 +249,34 @@ def test_a_run_whose_data_ends_before_its_first_checkpoint_is_refused(
         r"after 208; pass --cycle to read them again, .* ask for --num-steps 207",
     ):
         preflight(replace(options, num_steps=1000, steps_per_epoch=208))
+
+
+def test_who_names_no_data_is_told_of_a_first_run_that_the_embedded_corpus_can_feed(
+    options: PretrainOptions, dataset_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    val = dataset_path / "val"
+    corpus = EmbeddedCorpus("", Path("none"), dataset_path, dataset_path, val)
+    monkeypatch.setattr("pv_trainer.data.embedded_corpus.build_corpus", lambda _: corpus)
+    shape = replace(SHAPES["tiny-qwen2"], vocab_size=320)
+    monkeypatch.setattr("pv_trainer.training.preflight.SHAPES", {"tiny-qwen2": shape})
+    short = replace(options, dataset=None, num_steps=1000, steps_per_epoch=208)
+    with pytest.raises(StreamExhausted) as caught:
+        preflight(replace(short, init=None))
+    assert caught.value.remedy == (
+        f"a first run on the embedded corpus, minutes on a CPU: {FIRST_RUN}"
+    )
+    with pytest.raises(StreamExhausted, match="pass --cycle"):
+        preflight(short)
+
+
+def test_the_first_run_that_is_named_is_one_and_is_in_the_documentation() -> None:
+    args = make_parser().parse_args(FIRST_RUN.split()[1:])
+    tokens = args.num_steps * args.batch_size * args.seq_length
+    # The standard library of each supported Python has three times as many to train on.
+    assert tokens < 500_000
+    assert args.warmup_steps < args.num_steps
+    docs = Path(__file__).resolve().parents[3] / "docs" / "apr-pretrain.md"
+    assert f"\n{FIRST_RUN}\n" in docs.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

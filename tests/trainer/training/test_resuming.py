@@ -334,7 +334,9 @@ def test_a_stop_before_the_first_update_since_a_resume_touches_no_checkpoint(
 ) -> None:
     before = files_of(stopped)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pv_trainer.training.loop.write_stop", lambda *_: pytest.fail("written"))
+        patch.setattr(
+            "pv_trainer.training.run_book.write_stop", lambda *_: pytest.fail("written")
+        )
         with pytest.raises(Interrupted, match="after 4 updates"):
             resume(stopped, stop_asked=lambda: True)
     assert files_of(stopped) == before

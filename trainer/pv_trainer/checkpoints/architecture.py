@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -149,9 +150,13 @@ def _claimed_family(checkpoint: Checkpoint) -> tuple[str, str]:
     first_place, first = claims[0]
     for place, claim in claims:
         if _normalise(claim) not in FAMILIES:
-            _mismatch(checkpoint, f"{place} is {claim!r}; {' and '.join(FAMILIES)} are known")
+            _mismatch(
+                checkpoint, f"{place} is {_shown(claim)}; {' and '.join(FAMILIES)} are known"
+            )
         if _normalise(claim) != _normalise(first):
-            _mismatch(checkpoint, f"{first_place} is {first!r} and {place} is {claim!r}")
+            _mismatch(
+                checkpoint, f"{first_place} is {_shown(first)} and {place} is {_shown(claim)}"
+            )
     return _normalise(first), first_place
 
 
@@ -185,7 +190,7 @@ def _refuse_variants(checkpoint: Checkpoint) -> None:
     for key, plain in variants.items():
         value = _lookup(checkpoint.metadata, key)
         if value is not None and value not in plain:
-            _bogus(checkpoint, f"{key} is {value!r}, which this decoder does not compute")
+            _bogus(checkpoint, f"{key} is {_shown(value)}, which this decoder does not compute")
 
 
 def _read_fields(checkpoint: Checkpoint) -> Iterator[tuple[str, tuple[Any, str]]]:
@@ -237,6 +242,11 @@ def _lookup(metadata: Mapping[str, Any], dotted: str) -> Any:
     for key in dotted.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def _shown(value: object) -> str:
+    """A value on one line and short, whatever the file holds."""
+    return reprlib.repr(value)
 
 
 def _mismatch(checkpoint: Checkpoint, what: str) -> NoReturn:

@@ -15,16 +15,17 @@ from pv_trainer.checkpoints.population import plan_population
 from pv_trainer.checkpoints.saving import ALWAYS_WRITTEN, apr_metadata, save_huggingface
 from pv_trainer.checkpoints.tensor_bytes import as_bytes, raw_bytes
 from pv_trainer.checkpoints.writing import writing
-from pv_trainer.errors import CheckpointFailed, InitInvalid, UsageError
+from pv_trainer.errors import CheckpointFailed, DataInvalid, InitInvalid, UsageError
 from pv_trainer.formats.apr_writer import Payload, write_apr
 from pv_trainer.formats.checkpoint import open_checkpoint
-from pv_trainer.plain_files import file_sha256
+from pv_trainer.plain_files import file_sha256, name_as_text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from pv_trainer.data.tokenizer import TokenizerInfo
     from pv_trainer.formats.checkpoint import Checkpoint
     from pv_trainer.model.config import ModelConfig
 
@@ -77,7 +78,7 @@ def import_checkpoint(source: Path, output: Path) -> Conversion:
         InitInvalid: the source is not one that training could start from.
         CheckpointFailed: CKPT-001 the file cannot be written or does not read back.
     """
-    if output.exists():
+    if output.exists() or output.is_symlink():
         raise UsageError(error_ids.USAGE, f"{output} exists", "name a new file")
     checkpoint = open_checkpoint(source)
     if checkpoint.kind == "apr":
@@ -102,20 +103,25 @@ def import_checkpoint(source: Path, output: Path) -> Conversion:
 
 
 def export_checkpoint(
-    source: Path,
-    folder: Path,
-    tokenizer: Sequence[Path] = (),
-    eos_token_id: int | None = None,
+    source: Path, folder: Path, tokenizer: TokenizerInfo | None = None
 ) -> Conversion:
     """Write the Hugging Face directory of a checkpoint of any kind, whole or not at all.
 
     Raises:
         InitInvalid: the source is not one that training could start from.
+        DataInvalid: ARCH-010 the tokenizer has more ids than the model.
         UsageError, CheckpointFailed: as `save_huggingface`.
     """
     checkpoint = open_checkpoint(source)
     weights = read_stored(checkpoint)
-    files = save_huggingface(folder, weights, tokenizer, eos_token_id)
+    if tokenizer is not None and tokenizer.vocab_size > weights.config.vocab_size:
+        raise DataInvalid(
+            error_ids.ARCH_TOKENIZER_FITS,
+            f"{tokenizer.files[0]}: {tokenizer.vocab_size} ids, the model has "
+            f"{weights.config.vocab_size}; at most as many are needed",
+            "name the tokenizer that it was trained with",
+        )
+    files = save_huggingface(folder, weights, tokenizer)
     return Conversion(weights.config, len(weights.tensors), files, checkpoint.metadata)
 
 
@@ -131,8 +137,10 @@ def _describe_import(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, A
         **apr_metadata(config),
         **{key: value for key, value in claimed.items() if value is not None},
         "original_format": ORIGINAL_FORMAT,
-        "source": str(checkpoint.path),
-        "source_files": {file.name: file_sha256(file) for file in checkpoint.files},
+        "source": name_as_text(checkpoint.path),
+        "source_files": {
+            name_as_text(file.name): file_sha256(file) for file in checkpoint.files
+        },
     }
 
 

@@ -13,6 +13,8 @@ import torch
 
 from pv_trainer import error_ids
 from pv_trainer.checkpoints.architecture import Architecture, read_architecture
+from pv_trainer.checkpoints.filling import fill
+from pv_trainer.checkpoints.memory import refuse_too_large
 from pv_trainer.checkpoints.population import PopulationPlan, plan_population
 from pv_trainer.errors import InitInvalid, UsageError
 from pv_trainer.formats.checkpoint import Checkpoint, open_checkpoint, torch_dtype
@@ -93,6 +95,7 @@ def build_model(
         UsageError: INIT-CUDA-002 one of the two is None: a shape without weights would train
             from random numbers that nobody asked for.
         InitInvalid: as `plan_population` and `populate`.
+        DeviceUnavailable: GPUTRAIN-002 the memory cannot hold it.
     """
     if config is None or init is None:
         given = "a checkpoint without its architecture" if init else "an architecture alone"
@@ -104,6 +107,8 @@ def build_model(
             "call pv_trainer.checkpoints.init.fresh_model for random weights",
         )
     plan = plan_population(init, config)
+    if torch.device(device).type == "cpu":
+        refuse_too_large(init, "F32")
     model = Decoder(config, device=device, dtype=dtype)
     return model, populate(model, init, plan)
 
@@ -157,12 +162,14 @@ def read_weights(checkpoint: Checkpoint, plan: PopulationPlan) -> dict[str, torc
 
     Raises:
         InitInvalid: as `populate`.
+        DeviceUnavailable: GPUTRAIN-002 the memory cannot hold them.
     """
+    refuse_too_large(checkpoint)
     tensors = {
         name: torch.empty(info.shape, dtype=torch_dtype(info.dtype))
         for name, info in checkpoint.tensors.items()
     }
-    _refuse_non_finite(checkpoint, _fill(checkpoint, tensors), tensors)
+    _refuse_non_finite(checkpoint, fill(checkpoint, tensors), tensors)
     for name, twin in plan.duplicates.items():
         _refuse_different(checkpoint, name, twin, tensors[twin])
     return tensors
@@ -171,29 +178,12 @@ def read_weights(checkpoint: Checkpoint, plan: PopulationPlan) -> dict[str, torc
 def _stage(
     checkpoint: Checkpoint, parameters: dict[str, torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
-    """New float32 tensors with the values of the file, each byte verified, and as `_fill`."""
+    """New float32 tensors with the values of the file, each byte verified, and as `fill`."""
     staged = {
         name: torch.empty(values.shape, dtype=torch.float32, device=values.device)
         for name, values in parameters.items()
     }
-    return staged, _fill(checkpoint, staged)
-
-
-def _fill(checkpoint: Checkpoint, staged: dict[str, torch.Tensor]) -> dict[str, int]:
-    """Write each portion of the file to its place; the values that are not finite, by name.
-
-    Beside the weights there is one portion, and it is looked at while the processor has it in
-    its cache.
-    """
-    written, non_finite = dict.fromkeys(staged, 0), dict.fromkeys(staged, 0)
-    for name, start, values in checkpoint.stream():
-        if name in staged:
-            target = staged[name].view(-1)[start : start + len(values)]
-            target.copy_(values)
-            written[name] += len(values)
-            non_finite[name] += _count_non_finite(values)
-    assert all(count == staged[name].numel() for name, count in written.items())
-    return non_finite
+    return staged, fill(checkpoint, staged)
 
 
 def _refuse_non_finite(
@@ -209,13 +199,6 @@ def _refuse_non_finite(
             error_ids.INIT_POPULATION,
             f"{checkpoint.path}: NaN or infinity in the weights:{lines}",
         )
-
-
-def _count_non_finite(values: torch.Tensor) -> int:
-    # The extremes are NaN or infinite if any value is, and take a tenth of the time.
-    if values.numel() and not all(map(torch.isfinite, torch.aminmax(values))):
-        return values.numel() - int(torch.isfinite(values).sum())
-    return 0
 
 
 def _refuse_different(

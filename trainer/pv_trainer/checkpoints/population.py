@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pv_trainer import error_ids
 from pv_trainer.errors import InitInvalid
-from pv_trainer.formats.checkpoint_view import refuse_dtype
+from pv_trainer.formats.checkpoint_view import first_ones, refuse_dtype
 from pv_trainer.model.config import ModelConfig, tensor_shapes
 
 
@@ -62,7 +62,7 @@ def plan_population(checkpoint: Checkpoint, config: ModelConfig) -> PopulationPl
             f"{len(missing)} missing, {len(unused)} not in the model, "
             f"{len(misshapen)} of another shape"
         )
-        _refuse(checkpoint, "\n  ".join([counts, *lines]))
+        _refuse(checkpoint, "\n  ".join([counts, *first_ones(lines)]))
     for name in expected:
         refuse_dtype(checkpoint.path, name, stored[name])
     return PopulationPlan(tuple(wanted), extra)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,17 +11,19 @@ from safetensors.torch import save_file
 from pv_trainer.atomic import atomic_folder, refuse_content
 from pv_trainer.checkpoints.tensor_bytes import raw_bytes
 from pv_trainer.checkpoints.writing import writing
+from pv_trainer.data.tokenizer_folder import write_tokenizer
 from pv_trainer.formats.apr_writer import Payload, write_apr
 from pv_trainer.model.config import parameter_count
 from pv_trainer.plain_files import file_sha256
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     import torch
 
+    from pv_trainer.data.tokenizer import TokenizerInfo
     from pv_trainer.formats.checkpoint import Checkpoint
     from pv_trainer.model.config import ModelConfig
     from pv_trainer.model.decoder import Decoder
@@ -141,17 +142,14 @@ def huggingface_config(
 def save_huggingface(
     folder: Path,
     weights: Weights,
-    tokenizer: Sequence[Path] = (),
-    eos_token_id: int | None = None,
+    tokenizer: TokenizerInfo | None = None,
 ) -> dict[str, str]:
     """Write a Hugging Face directory, whole or not at all.
 
     Args:
         folder: must not exist, or be empty.
         weights: each tensor is written in its own dtype, byte for byte.
-        tokenizer: the file that becomes tokenizer.json, or vocab.json and merges.txt; files of
-            other names beside them are copied under these.
-        eos_token_id: for config.json.
+        tokenizer: written beside the weights, its end of text named in config.json.
 
     Returns:
         The sha256 of each file, by name.
@@ -162,27 +160,28 @@ def save_huggingface(
     """
     refuse_content(folder)
     with writing(folder), atomic_folder(folder) as temporary:
-        write_huggingface(temporary, weights, tokenizer, eos_token_id)
+        write_huggingface(temporary, weights, tokenizer)
         return {file.name: file_sha256(file) for file in sorted(temporary.iterdir())}
 
 
 def write_huggingface(
-    folder: Path, weights: Weights, tokenizer: Sequence[Path], eos_token_id: int | None
+    folder: Path, weights: Weights, tokenizer: TokenizerInfo | None = None
 ) -> None:
     """Write the files of a Hugging Face directory into a folder.
 
     Raises:
         OSError: a file cannot be written, or the tokenizer not be read.
+        DataInvalid: as `write_tokenizer`.
     """
+    eos_token_id = None if tokenizer is None else tokenizer.eos_id
     tensors = {name: values.cpu() for name, values in weights.state_dict().items()}
     config = huggingface_config(weights.config, eos_token_id, _dtype_of(tensors))
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     # The library lets nobody else read the file; let it be as readable as its neighbours.
     (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
-    for file in tokenizer:
-        alone = len(tokenizer) == 1 and file.suffix == ".json"
-        shutil.copyfile(file, folder / ("tokenizer.json" if alone else file.name))
+    if tokenizer is not None:
+        write_tokenizer(folder, tokenizer)
 
 
 def _dtype_of(tensors: Mapping[str, torch.Tensor]) -> str:

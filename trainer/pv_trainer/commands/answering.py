@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pv_trainer.commands.standard_streams import printable
+
 
 if TYPE_CHECKING:
     import argparse
@@ -19,4 +21,9 @@ def answer(
     Raises:
         OSError: it can't be printed.
     """
-    print(json.dumps(report) if args.json else text(report), flush=True)
+    try:
+        print(json.dumps(report) if args.json else printable(text(report)), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from pv_trainer.commands.progress_bar import make_bar
 
 
 if TYPE_CHECKING:
@@ -62,17 +64,8 @@ def input_progress(total_bytes: Callable[[], int]) -> Iterator[InputProgress]:
 
 def _display(total: int) -> tuple[Callable[[int, str], None], Callable[[], None]]:
     """How to show bytes and a text, and how to stop."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns: Any = (
-        TextColumn("{task.percentage:>3.0f} %"),
-        BarColumn(24),
-        TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(compact=True),
-    )
     # Without a thread of its own: it is refreshed as the work goes on.
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    bar = make_bar("{task.percentage:>3.0f} %", "{task.description}", refreshed=False)
     bar.start()
     task = bar.add_task("", total=total)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_trainer import error_ids
 from pv_trainer.commands.answering import answer
-from pv_trainer.errors import UsageError
 from pv_trainer.exit_status import ExitStatus
 
 
@@ -35,20 +33,9 @@ def inspect(args: argparse.Namespace) -> ExitStatus:
     """`apr inspect`: what a checkpoint says about itself, from its headers."""
     from pv_trainer.checkpoints.inspection import inspect_checkpoint
 
-    _refuse_run(args.checkpoint)
     report = inspect_checkpoint(args.checkpoint, verify=args.verify)
     answer(args, report, lambda found: _inspect_text(found, tensors=args.tensors))
     return ExitStatus.BUDGET_END
-
-
-def _refuse_run(folder: Path) -> None:
-    """A run holds many checkpoints, and is none itself."""
-    if (folder / "run.json").is_file() and (folder / "ckpt").is_dir():
-        raise UsageError(
-            error_ids.USAGE,
-            f"{folder}: the folder of a run, which is no checkpoint itself",
-            f"name one of {folder / 'ckpt'}/*.apr",
-        )
 
 
 def _inspect_text(report: dict[str, Any], *, tensors: bool) -> str:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from pv_trainer import error_ids
 from pv_trainer.commands import (
+    bench,
     embedded,
     export,
     import_,
@@ -77,6 +78,9 @@ def make_parser() -> argparse.ArgumentParser:
     release = _verb(verbs, "publish", "write a folder to publish, if the gate is met")
     publish.add_arguments(release)
     release.set_defaults(run=publish.publish)
+    speed = _verb(verbs, "bench", "measure how fast a shape trains on this machine")
+    bench.add_arguments(speed)
+    speed.set_defaults(run=bench.bench)
     build = _verb(
         verbs, "embedded", "build the embedded corpus and model once; print where they are"
     )

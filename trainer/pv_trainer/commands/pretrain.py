@@ -18,13 +18,14 @@ from pv_trainer.commands.standard_streams import say, silence
 from pv_trainer.commands.stop_signals import stop_on_signals
 from pv_trainer.errors import UsageError
 from pv_trainer.model.config import SHAPES, parameter_count
+from pv_trainer.training.options import PretrainOptions, option_kinds
+from pv_trainer.training.regimes import REGIMES
 
 
 if TYPE_CHECKING:
     import argparse
 
     from pv_trainer.exit_status import ExitStatus
-    from pv_trainer.training.options import PretrainOptions
     from pv_trainer.training.preflight import TrainingPlan
     from pv_trainer.training.resuming import ResumePoint
 
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_argument("--device", help="cpu, cuda, cuda:0 to cuda:15, auto; default auto")
     machine.add_argument(
         "--dtype",
-        choices=("float32", "bfloat16"),
+        choices=option_kinds()["dtype"].choices,
         help="default float32 on cpu, bfloat16 on cuda; weights stay float32",
     )
     machine.add_argument(
@@ -156,45 +157,38 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
         help="go on with the run in this folder, with what it was asked for; other flags must "
         "agree with it",
     )
-    group.add_argument(
-        "--keep",
-        type=values.positive,
-        metavar="N",
-        help="checkpoints to keep, the last N and the best; default all",
-    )
+    _add_number(group, "keep", "checkpoints to keep, the last N and the best; default all")
 
 
 def _add_regime(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mode",
-        choices=("finetune", "from-scratch"),
+        choices=option_kinds()["mode"].choices,
         help="default finetune with --init, else from-scratch",
     )
-    group.add_argument("--lr", type=values.rate, help="peak rate; default 5e-5 / 3e-4")
-    group.add_argument(
-        "--warmup-steps", type=values.count, metavar="N", help="default 100 / 1000 updates"
-    )
-    group.add_argument(
-        "--target-val-loss", type=values.number, metavar="NATS", help="default 2.2 / 3.0"
-    )
+    fine, scratch = REGIMES["finetune"], REGIMES["from-scratch"]
+    for name, text, metavar in (
+        ("lr", "peak rate", "LR"),
+        ("warmup_steps", "updates", "N"),
+        ("target_val_loss", "where a run may end", "NATS"),
+    ):
+        default = f"{getattr(fine, name)} / {getattr(scratch, name)}"
+        _add_number(group, name, f"{text}; default {default}", metavar)
 
 
 def _add_budget(group: argparse._ArgumentGroup) -> None:
-    # No default stands here: PretrainOptions has them, and a resumed run its own.
-    for flag, kind, text in (
-        ("--num-steps", values.count, "updates, and where the cosine ends; default 1000"),
-        ("--batch-size", values.positive, "windows per update; default 16"),
-        ("--seq-length", values.positive, "tokens per window; default 1024"),
-        (
-            "--steps-per-epoch",
-            values.positive,
-            "updates from checkpoint to checkpoint; default 100",
-        ),
-        ("--grad-accum", values.positive, "parts that a batch is computed in; default 1"),
-        ("--seed", values.count, "of the data order and of random weights; default 42"),
-        ("--val-tokens", values.positive, "at most, per validation; default 8192"),
+    # The parser has no defaults: PretrainOptions has them, and a resumed run its own.
+    defaults = PretrainOptions()
+    for name, text in (
+        ("num_steps", "updates, and where the cosine ends"),
+        ("batch_size", "windows per update"),
+        ("seq_length", "tokens per window"),
+        ("steps_per_epoch", "updates from checkpoint to checkpoint"),
+        ("grad_accum", "parts that a batch is computed in"),
+        ("seed", "of the data order and of random weights"),
+        ("val_tokens", "at most, per validation"),
     ):
-        group.add_argument(flag, type=kind, metavar="N", help=text)
+        _add_number(group, name, f"{text}; default {getattr(defaults, name)}")
     group.add_argument(
         "--cycle",
         action="store_true",
@@ -203,16 +197,20 @@ def _add_budget(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _pretrain_options(args: argparse.Namespace) -> PretrainOptions:
-    from pv_trainer.training.options import PretrainOptions
+def _add_number(
+    group: argparse._ArgumentGroup, name: str, text: str, metavar: str = "N"
+) -> None:
+    kind = option_kinds()[name]
+    flag = f"--{name.replace('_', '-')}"
+    group.add_argument(flag, type=values.number_of(kind), metavar=metavar, help=text)
 
+
+def _pretrain_options(args: argparse.Namespace) -> PretrainOptions:
     return PretrainOptions(**_given_options(args), cache=cache_dir())
 
 
 def _given_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of training that this command line names."""
-    from pv_trainer.training.options import PretrainOptions
-
     names = PretrainOptions.__dataclass_fields__.keys() & vars(args).keys()
     given = {name: getattr(args, name) for name in sorted(names)}
     return {name: value for name, value in given.items() if value is not None}
@@ -230,4 +228,5 @@ def _run_name() -> str:
 
 
 def _pretrain_text(record: dict[str, Any]) -> str:
-    return f"{record['status']}: {record['reason']}; {record['run_dir']}"
+    told = "; raise --num-steps" if record["status"] == "BUDGET_END" else ""
+    return f"{record['status']}: {record['reason']}{told}; {record['run_dir']}"

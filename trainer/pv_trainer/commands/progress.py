@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from pv_trainer.commands.progress_bar import make_bar
 from pv_trainer.commands.standard_streams import say
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from rich.progress import Progress
 
     from pv_trainer.training.epochs import EpochRecord
     from pv_trainer.training.metrics import StepMetrics
@@ -40,7 +38,12 @@ def watching(
     if not terminal:
         yield _lines(num_steps, clock) if not quiet else lambda _: None
         return
-    bar = _make_bar()
+    bar = make_bar(
+        "step {task.completed:,.0f}/{task.total:,.0f}",
+        "{task.fields[loss]}",
+        "{task.fields[speed]}",
+        refreshed=True,
+    )
     task = bar.add_task("", total=num_steps, loss="", speed="")
     began = False
 
@@ -104,22 +107,4 @@ def _step_text(step: StepMetrics, num_steps: int, left_s: float) -> str:
     return (
         f"step {step.step}/{num_steps}: loss {step.train_loss:.4f}, "
         f"{step.tokens_per_sec:,.0f} tokens/s, {hours}:{minutes:02}:{seconds:02} left"
-    )
-
-
-def _make_bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-        BarColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        refresh_per_second=4,
     )

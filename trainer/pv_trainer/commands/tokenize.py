@@ -94,7 +94,7 @@ def tokenize_train(args: argparse.Namespace) -> ExitStatus:
     from pv_trainer.data.documents import read_documents, total_size
     from pv_trainer.data.tokenizer import read_tokenizer, train_bpe
 
-    if args.output.exists():
+    if args.output.exists() or args.output.is_symlink():
         raise UsageError(error_ids.USAGE, f"--output {args.output} exists", "name a new file")
     with input_progress(lambda: total_size(args.input)) as progress:
         documents = read_documents(

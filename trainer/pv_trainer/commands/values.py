@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pv_trainer.training.options import Kind
 
 _SMALLEST_VOCABULARY: Final = 257
 """Every byte, and the end of text."""
@@ -63,12 +69,24 @@ def _whole_number(text: str, minimum: int) -> int:
     return value
 
 
-def number(text: str) -> float:
-    """A finite number.
+def number_of(kind: Kind) -> Callable[[str], float]:
+    """What reads the text of an option that is a number, and keeps to its limits."""
+    limits = kind.limits
+    assert limits is not None  # what has none is no number
+    if kind.base is int:
+        return partial(_whole_number, minimum=int(limits.least))
 
-    Raises:
-        argparse.ArgumentTypeError: it is none.
-    """
+    def read(text: str) -> float:
+        value = _number(text)
+        if value not in limits:
+            least, most = limits.least, limits.most
+            raise argparse.ArgumentTypeError(f"{text} is not from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -78,25 +96,13 @@ def number(text: str) -> float:
     return value
 
 
-def rate(text: str) -> float:
-    """A learning rate, from 1e-7 to 1.
-
-    Raises:
-        argparse.ArgumentTypeError: it is none.
-    """
-    value = number(text)
-    if not 1e-7 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1e-7 to 1")
-    return value
-
-
 def share(text: str) -> float:
     """A share, from 0 up to 1 and without 1.
 
     Raises:
         argparse.ArgumentTypeError: it is none.
     """
-    value = number(text)
+    value = _number(text)
     if not 0.0 <= value < 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 up to 1")
     return value

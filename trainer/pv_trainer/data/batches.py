@@ -27,7 +27,7 @@ class Batch:
     """One step's inputs and targets, both (B, T), and the digest of their tokens."""
 
     ids_BT: Tokens  # noqa: N815 - shape suffix
-    targets_BT: Tokens  # noqa: N815
+    targets_BT: Tokens  # noqa: N815 - shape suffix
     digest: str
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pv_trainer import error_ids
+from pv_trainer.data.tokenizer import failures_as
 from pv_trainer.errors import DataInvalid
 
 
@@ -102,7 +103,7 @@ def unknown_share(counts: Counts, info: TokenizerInfo, thresholds: Thresholds) -
 
 def entropy(counts: Counts, thresholds: Thresholds) -> Gate:
     """The Shannon entropy of the ids, in bits."""
-    bits = entropy_nats(counts) / math.log(2.0)
+    bits = max(0.0, entropy_nats(counts) / math.log(2.0))  # never -0.0
     bound = thresholds.min_entropy_bits
     return Gate(error_ids.CORPUS_ENTROPY, "entropy_bits", bits, f">= {bound}", bits >= bound)
 
@@ -133,8 +134,11 @@ def end_of_text(counts: Counts, dataset: Dataset) -> Gate:
     expected = expected_eos(manifest.eos_policy, manifest.documents)
     eos = manifest.eos_token_id
     found = 0 if eos is None or eos >= len(counts) else int(counts[eos])
-    passed = found == expected == manifest.eos_token_count
-    return Gate(error_ids.CORPUS_EOS, "eos_token_count", found, f"== {expected}", passed)
+    told = manifest.eos_token_count
+    bound = f"== {expected}" if told == expected else f"== {expected}, the manifest's {told}"
+    return Gate(
+        error_ids.CORPUS_EOS, "eos_token_count", found, bound, found == expected == told
+    )
 
 
 def id_range(counts: Counts, info: TokenizerInfo) -> Gate:
@@ -165,9 +169,19 @@ def entropy_nats(counts: Counts) -> float:
 
 
 def decode(tokenizer: Tokenizer, tokens: np.ndarray[Any, np.dtype[np.uint32]]) -> str:
-    """The text of the tokens, special ones included."""
-    text: str = tokenizer.decode(tokens.tolist(), skip_special_tokens=False)
+    """The text of the tokens, special ones included.
+
+    Raises:
+        DataInvalid: the tokenizer fails.
+    """
+    with failures_as(_undecodable):
+        text: str = tokenizer.decode(tokens.tolist(), skip_special_tokens=False)
     return text
+
+
+def _undecodable(told: str) -> DataInvalid:
+    what = f"the tokenizer fails to decode a sampled window: {told}"
+    return DataInvalid(error_ids.CORPUS_ROUND_TRIP, what)
 
 
 def _describe(gate: Gate) -> str:

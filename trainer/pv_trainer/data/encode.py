@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pv_trainer import error_ids
 from pv_trainer.atomic import atomic_folder, refuse_content
 from pv_trainer.data.corpus_gates import Gate, check_corpus
-from pv_trainer.data.encoding import Task, encode_in_order
+from pv_trainer.data.encoding import Task, encode_in_order, signals_held
 from pv_trainer.data.shards import read_dataset
 from pv_trainer.data.split_writer import EncodeOptions, SplitWriter
 from pv_trainer.data.splits import split_of
@@ -87,13 +87,14 @@ def encode_corpus(
             f"--eos-policy {options.eos_policy} needs one",
             "add one, or pass --eos-policy none",
         )
+    with signals_held():  # the library starts threads
+        tokenizer = open_tokenizer(info)
     with atomic_folder(output) as temporary:
         folders = {split.name: temporary / split.folder for split in splits}
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
             _copy_tokenizer(info, folder)
         _write_splits(documents, info, folders, splits, options, encoded)
-        tokenizer = open_tokenizer(info)
         written = []
         for split in splits:
             dataset = read_dataset(folders[split.name])

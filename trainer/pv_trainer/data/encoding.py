@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -24,7 +25,7 @@ import numpy as np
 
 from pv_trainer import error_ids
 from pv_trainer.data.shard_writer import DTYPE
-from pv_trainer.data.tokenizer import open_tokenizer, read_tokenizer
+from pv_trainer.data.tokenizer import failures_as, open_tokenizer, read_tokenizer
 from pv_trainer.errors import DataInvalid, UsageError
 
 
@@ -100,6 +101,28 @@ def encode_in_order(
 
 
 @contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait; threads and processes that the block starts never take one.
+
+    Another thread may take the signal, which Python then handles in this one: so it is noted
+    here, and raised when the block has ended.
+    """
+    held, noted = (signal.SIGINT, signal.SIGTERM), list[int]()
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {n: signal.signal(n, lambda number, _: noted.append(number)) for n in held}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for caught in noted:
+            signal.raise_signal(caught)
+
+
+@contextmanager
 def _pool(tokenizer: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _start_worker, (str(tokenizer),)
@@ -119,11 +142,8 @@ def _pool(tokenizer: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
 def _submit(pool: ProcessPoolExecutor, chunk: Sequence[Task]) -> Future[list[Encoded]]:
     # A submission may start a process, which keeps this mask: Ctrl-C is for the parent, and
     # reaches it as soon as the mask is lifted, when the process has all that it starts from.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
+    with signals_held():
         return pool.submit(_encode_in_worker, chunk)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _TOOL: list[Tokenizer] = []
@@ -152,14 +172,16 @@ def _encode_in_worker(chunk: Sequence[Task]) -> list[Encoded]:
 
 def _encode_chunk(tool: Tokenizer, chunk: Sequence[Task]) -> Iterator[Encoded]:
     for task in chunk:
-        try:
+        with failures_as(partial(_unencodable, task)):
             # Not encode_batch: it starts threads of its own.
             encoding = tool.encode(task.text, add_special_tokens=False)
-        except Exception as error:
-            what = f"the tokenizer fails on a document of {len(task.text)} characters: {error}"
-            raise DataInvalid(error_ids.CORPUS_ROUND_TRIP, what) from error
         window = None if task.sample_at is None else _cut_window(tool, task, encoding)
         yield Encoded(np.asarray(encoding.ids, dtype=DTYPE).tobytes(), window)
+
+
+def _unencodable(task: Task, told: str) -> DataInvalid:
+    what = f"the tokenizer fails on a document of {len(task.text)} characters: {told}"
+    return DataInvalid(error_ids.CORPUS_ROUND_TRIP, what)
 
 
 def _cut_window(tool: Tokenizer, task: Task, encoding: Encoding) -> Window | None:

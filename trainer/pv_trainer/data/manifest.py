@@ -24,7 +24,7 @@ MAX_SHARDS: Final = 100_000
 _MAX_BYTES: Final = 64 << 20
 _MAX_COUNT: Final = 2**60
 """No disk holds as many tokens; sums of counts stay within 64 bits."""
-_MAX_VOCABULARY: Final = 2**24
+MAX_VOCABULARY: Final = 2**24
 """Some sixty times the largest that are published: each id is counted, in memory."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SHARD_NAME: Final = re.compile(r"shard-[0-9]{5}\.bin")
@@ -145,7 +145,7 @@ def _check_agreement(manifest: Manifest) -> None:
         raise ValueError(
             f"its shards hold {counted} tokens, total_tokens is {manifest.total_tokens}"
         )
-    if not 0 < manifest.vocab_size <= _MAX_VOCABULARY:
+    if not 0 < manifest.vocab_size <= MAX_VOCABULARY:
         raise ValueError(f"vocab_size is {manifest.vocab_size}, not from 1 to 2^24")
     eos = manifest.eos_token_id
     if eos is not None and eos >= manifest.vocab_size:

@@ -35,7 +35,7 @@ def read_column(
     """
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise UsageError(
             error_ids.USAGE,

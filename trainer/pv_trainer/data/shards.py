@@ -8,7 +8,7 @@ A folder holds `shard-00000.bin` and so on (little-endian u32, no framing, lexic
 from __future__ import annotations
 
 import hashlib
-import mmap
+import os
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -24,10 +24,11 @@ from pv_trainer.data.manifest import (
     checked,
     read_manifest,
 )
+from pv_trainer.data.mapped_shards import CheckedFile, MappedShards
 from pv_trainer.data.shard_writer import DTYPE
 from pv_trainer.errors import DataInvalid
 from pv_trainer.json_files import parse_json
-from pv_trainer.plain_files import open_plain, read_plain
+from pv_trainer.plain_files import identify, open_plain, read_plain
 
 
 if TYPE_CHECKING:
@@ -68,13 +69,12 @@ class Dataset:
     digest: str
     """sha256 of manifest.json, which names everything else by digest."""
     samples: tuple[Sample, ...]
-    shards: tuple[Ids, ...]
-    """Mapped into memory: a token is read from the disk when it is looked at."""
+    shards: MappedShards
     ends: tuple[int, ...] = field(init=False, repr=False)
     """Where each shard ends in the whole stream."""
 
     def __post_init__(self) -> None:
-        ends = tuple(accumulate(len(shard) for shard in self.shards))
+        ends = tuple(accumulate(shard.tokens for shard in self.manifest.shards))
         object.__setattr__(self, "ends", ends)
 
     @property
@@ -83,7 +83,11 @@ class Dataset:
         return self.path
 
     def read(self, start: int, stop: int) -> Ids:
-        """The tokens from `start` to `stop` of the stream, across the borders of shards."""
+        """The tokens from `start` to `stop` of the stream, across the borders of shards.
+
+        Raises:
+            DataInvalid: CORPUS-008 a shard changed since the dataset was read.
+        """
         number = bisect_right(self.ends, start)
         parts = []
         while number < len(self.shards) and start < stop:
@@ -123,15 +127,19 @@ def read_dataset(path: Path) -> Dataset:
         manifest=manifest,
         digest=digest,
         samples=_read_samples(path, manifest),
-        shards=tuple(_map_shard(path, shard, manifest.vocab_size) for shard in manifest.shards),
+        shards=MappedShards(
+            [_check_shard(path, shard, manifest.vocab_size) for shard in manifest.shards]
+        ),
     )
 
 
 def _check_documents(path: Path, manifest: Manifest) -> None:
     digest, size, sound = hashlib.sha256(), 0, True
+    most = manifest.documents * _DIGEST_LINE
     try:
         with open_plain(path / DOCUMENTS) as file:
-            while block := file.read(_DIGEST_LINE << 14):
+            # A file without end is another one long before that.
+            while size <= most and (block := file.read(_DIGEST_LINE << 14)):
                 digest.update(block)
                 size += len(block)
                 sound = sound and _DIGEST_LINES.fullmatch(block) is not None
@@ -146,23 +154,22 @@ def _check_documents(path: Path, manifest: Manifest) -> None:
         )
 
 
-def _map_shard(path: Path, shard: Shard, vocab_size: int) -> Ids:
+def _check_shard(path: Path, shard: Shard, vocab_size: int) -> CheckedFile:
     try:
         with open_plain(path / shard.file) as file:
-            size = file.seek(0, 2)
+            identity = identify(os.fstat(file.fileno()))
+            size = identity[2]
             if size != shard.tokens * DTYPE.itemsize:
                 raise _mismatch(
                     path,
                     f"{shard.file} has {size} bytes, the manifest's {shard.tokens} tokens "
                     f"take {shard.tokens * DTYPE.itemsize}",
                 )
-            file.seek(0)
             digest, largest = hashlib.sha256(), 0
             while block := file.read(_BLOCK):
                 digest.update(block)
                 largest = max(largest, int(np.frombuffer(block, DTYPE).max()))
             _compare(path, shard.file, digest.hexdigest(), shard.sha256)
-            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
     except OSError as error:
         raise _mismatch(path, f"{shard.file}: {error.strerror}") from error
     except ValueError as error:  # the size is another by now
@@ -173,7 +180,7 @@ def _map_shard(path: Path, shard: Shard, vocab_size: int) -> Ids:
             f"{path / shard.file}: token id {largest} is not below the vocabulary size "
             f"{vocab_size}",
         )
-    return np.frombuffer(mapped, dtype=DTYPE)
+    return CheckedFile(path / shard.file, identity)
 
 
 def _read_samples(path: Path, manifest: Manifest) -> tuple[Sample, ...]:
@@ -200,8 +207,8 @@ def _parse_sample(entry: object, manifest: Manifest) -> Sample:
     for name, kind in (("offset", int), ("tokens", int), ("text", str)):
         checked(name, entry[name], kind)
     sample = Sample(**entry)
-    if sample.tokens > _MOST_SAMPLE_TOKENS:
-        raise ValueError(f"a sample of {sample.tokens} tokens; at most {_MOST_SAMPLE_TOKENS}")
+    if not 0 < sample.tokens <= _MOST_SAMPLE_TOKENS:
+        raise ValueError(f"a sample of {sample.tokens} tokens, not 1 to {_MOST_SAMPLE_TOKENS}")
     if sample.offset + sample.tokens > manifest.total_tokens:
         raise ValueError(
             f"tokens {sample.offset} to {sample.offset + sample.tokens} of "

@@ -36,12 +36,12 @@ def split_of(document_sha256: str, shares: Mapping[str, float], seed: int = 0) -
 
 
 def check_disjoint(train: Dataset, val: Dataset) -> None:
-    """Establish that no document of `val` is in `train`.
+    """Establish that no document of `val` is in `train`, and no shard of tokens.
 
     Only the digests of the one with fewer documents are held in memory.
 
     Raises:
-        DataInvalid: they share a document; the message counts them and names one.
+        DataInvalid: they share a document or a shard; the message counts them and names one.
         OSError: a list of digests can't be read any more.
     """
     few, many = sorted((train, val), key=lambda dataset: dataset.manifest.documents)
@@ -57,6 +57,14 @@ def check_disjoint(train: Dataset, val: Dataset) -> None:
             f"in {train.path}, for one {min(shared).decode()[:16]}",
             "split the documents with apr tokenize encode --hold-out",
         )
+    tokens = {shard.sha256: train.path / shard.file for shard in train.manifest.shards}
+    for shard in val.manifest.shards:
+        if shard.sha256 in tokens:
+            raise DataInvalid(
+                error_ids.CORPUS_DISJOINT,
+                f"{val.path / shard.file}: the same tokens as {tokens[shard.sha256]}",
+                "split the documents with apr tokenize encode --hold-out",
+            )
 
 
 def unigram_cross_entropy(targets: np.ndarray[Any, np.dtype[np.int64]]) -> float:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import reprlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
+from pv_trainer.data.manifest import MAX_VOCABULARY
 from pv_trainer.errors import DataInvalid
+from pv_trainer.json_files import parse_json
 from pv_trainer.plain_files import read_plain
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tokenizers import Tokenizer
 
 END_OF_TEXT: Final = "<|endoftext|>"
-_MAX_BYTES: Final = 512 << 20
+_MAX_BYTES: Final = 128 << 20
+"""Some four times the largest that are published."""
+_MAX_TOLD: Final = 200
+_KINDS: Final = "name a tokenizer.json, or vocab.json + merges.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +78,56 @@ def read_tokenizer(path: Path) -> TokenizerInfo:
 
 
 def open_tokenizer(info: TokenizerInfo) -> Tokenizer:
-    """The tokenizer itself. Text that looks like a special token is encoded as text.
+    """The tokenizer itself: equal texts give equal tokens, whatever else its files ask for.
+
+    Text that looks like a special token is encoded as text.
 
     Raises:
-        DataInvalid: the `tokenizers` library refuses the files.
+        DataInvalid: the `tokenizers` library refuses the files, or gives an added token another
+            id than they say.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415 - 50 ms
 
-    try:
-        if info.files[0].name == "vocab.json":
-            model = models.BPE.from_file(str(info.files[0]), str(info.files[1]))
+    file = info.files[0]
+    with failures_as(lambda told: _invalid(file, f"the tokenizers library refuses it: {told}")):
+        if file.name == "vocab.json":
+            model = models.BPE.from_file(str(file), str(info.files[1]))
             tokenizer = Tokenizer(model)
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             tokenizer.decoder = decoders.ByteLevel()
             tokenizer.add_special_tokens(list(info.added))
         else:
-            tokenizer = Tokenizer.from_file(str(info.files[0]))
-    except BaseException as error:
-        # The library's panics are no Exceptions.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise _invalid(info.files[0], f"the tokenizers library refuses it: {error}") from error
+            tokenizer = Tokenizer.from_file(str(file))
+    for token, number in info.added.items():
+        # The library believes the vocabulary where the two differ.
+        if (found := tokenizer.token_to_id(token)) != number:
+            raise _invalid(
+                file, f"the added token {_shown(token)} is {number} there and {found} in use"
+            )
+    if getattr(tokenizer.model, "dropout", None) is not None:
+        tokenizer.model.dropout = None
     # A document that quotes <|endoftext|> would otherwise end there.
     tokenizer.encode_special_tokens = True
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+@contextmanager
+def failures_as(refusal: Callable[[str], DataInvalid]) -> Iterator[None]:
+    """Raise what the `tokenizers` library fails with in the block as a refusal that tells it.
+
+    Raises:
+        DataInvalid: the block raised an Exception, or the library panicked.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # The library's panics are no Exceptions.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        told = " ".join(str(error).split())
+        raise refusal(told if len(told) <= _MAX_TOLD else f"{told[:_MAX_TOLD]}...") from error
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
@@ -108,7 +138,13 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
     Raises:
         DataInvalid: the texts hold too few distinct pairs for `vocab_size` ids.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
+    from tokenizers import (  # noqa: PLC0415 - 50 ms
+        Tokenizer,
+        decoders,
+        models,
+        pre_tokenizers,
+        trainers,
+    )
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -131,19 +167,20 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
 
 def _find_files(path: Path) -> tuple[Path, ...]:
     folder = path if path.is_dir() else path.parent
-    if path.is_file() and path.name != "vocab.json":
+    if not path.is_dir() and path.name != "vocab.json":
         return (path,)
-    if path.is_dir() and (path / "tokenizer.json").is_file():
+    if path.is_dir() and _is_there(path / "tokenizer.json"):
         return (path / "tokenizer.json",)
     pair = (folder / "vocab.json", folder / "merges.txt")
-    for file in pair if (path.is_dir() or path.name == "vocab.json") else (path,):
-        if not file.is_file():
-            raise _invalid(
-                path,
-                f"{file.name} is missing",
-                "name a tokenizer.json, or vocab.json + merges.txt",
-            )
+    for file in pair:
+        if not _is_there(file):
+            raise _invalid(path, f"{file.name} is missing", _KINDS)
     return pair
+
+
+def _is_there(file: Path) -> bool:
+    """Whether it has to be read: a link to nowhere is to be refused, not passed over."""
+    return file.exists() or file.is_symlink()
 
 
 def _parts(
@@ -159,7 +196,7 @@ def _parts(
         raise _invalid(file, "it has no model.vocab")
     entries = whole.get("added_tokens") or []
     try:
-        added = {entry["content"]: entry["id"] for entry in entries}
+        added = {entry["content"] + "": entry["id"] for entry in entries}
     except (TypeError, KeyError) as error:
         raise _invalid(file, "added_tokens is not a list of {id, content}") from error
     unk = model.get("unk_token")
@@ -174,10 +211,10 @@ def _parts(
 def _added_tokens(folder: Path) -> dict[str, int]:
     """Added tokens of a vocab.json: added_tokens.json, or added_tokens_decoder."""
     file = folder / "added_tokens.json"
-    if file.is_file():
+    if _is_there(file):
         return _checked_ids(file, _json(file, _read(file)))
     file = folder / "tokenizer_config.json"
-    entries = _json(file, _read(file)) if file.is_file() else {}
+    entries = _json(file, _read(file)) if _is_there(file) else {}
     try:
         return {
             entry["content"]: int(number)
@@ -189,24 +226,24 @@ def _added_tokens(folder: Path) -> dict[str, int]:
 
 def _eos_token(file: Path, added: Mapping[str, int]) -> str | None:
     config = file.parent / "tokenizer_config.json"
-    if not config.is_file():
+    if not _is_there(config):
         return END_OF_TEXT if END_OF_TEXT in added else None
     named = _json(config, _read(config)).get("eos_token")
     token = named.get("content") if isinstance(named, dict) else named
     if not isinstance(token, str | None):
-        raise _invalid(config, f"eos_token {token!r} is not a string")
+        raise _invalid(config, f"eos_token {_shown(token)} is not a string")
     if token is not None and token not in added:
         raise DataInvalid(
             error_ids.CORPUS_SPECIAL_IDS,
-            f"{config}: eos_token {token!r} is not among the added tokens of {file.name}",
+            f"{config}: eos_token {_shown(token)} is not among the added tokens of {file.name}",
             "add it as a special token: an ordinary vocabulary string can occur in any text",
         )
     return token
 
 
 def _checked_ids(file: Path, ids: dict[str, Any]) -> dict[str, int]:
-    if not ids or not all(type(n) is int and n >= 0 for n in ids.values()):
-        raise _invalid(file, "its ids are not whole numbers from 0")
+    if not ids or not all(type(n) is int and 0 <= n < MAX_VOCABULARY for n in ids.values()):
+        raise _invalid(file, f"its ids are not whole numbers from 0 to {MAX_VOCABULARY - 1}")
     return ids
 
 
@@ -214,17 +251,21 @@ def _read(file: Path) -> bytes:
     try:
         return read_plain(file, _MAX_BYTES)
     except OSError as error:
-        raise _invalid(file, f"it cannot be read: {error.strerror}") from error
+        raise _invalid(file, f"it cannot be read: {error.strerror}", _KINDS) from error
 
 
 def _json(file: Path, data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(data)
+    except ValueError as error:
         raise _invalid(file, f"it is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise _invalid(file, "it is not a JSON object")
     return value
+
+
+def _shown(value: object) -> str:
+    return reprlib.repr(value)[:60]
 
 
 def _digest(documents: list[bytes]) -> str:

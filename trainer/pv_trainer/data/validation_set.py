@@ -27,7 +27,7 @@ class ValidationSet:
     """
 
     ids_NT: Tokens  # noqa: N815 - shape suffix
-    targets_NT: Tokens  # noqa: N815
+    targets_NT: Tokens  # noqa: N815 - shape suffix
     id: str
     """sha256 over shape and tokens, 16 hex digits."""
     batch_size: int

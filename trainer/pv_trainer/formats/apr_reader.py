@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
 from pv_trainer.errors import InitInvalid
 from pv_trainer.formats import apr_layout as layout
 from pv_trainer.formats.checksum import crc32
+from pv_trainer.plain_files import Identity, identify
 
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class AprFile:
     metadata: Mapping[str, Any]
     entries: Mapping[str, layout.TensorEntry]
     warnings: tuple[str, ...]
-    identity: tuple[int, int, int, int]
-    """Device, inode, size and time of change: what was checked is what is read later."""
+    identity: Identity
+    """What was checked is what is read later."""
 
 
 def read_header(path: Path) -> AprFile:
@@ -71,16 +73,20 @@ def verify_data(file: AprFile) -> None:
         pass
 
 
-def stream(file: AprFile) -> Iterator[tuple[str, int, memoryview]]:
+def stream(file: AprFile, portions: int = 1) -> Iterator[tuple[str, int, memoryview]]:
     """Yield all tensor bytes once, in the order of the file, and check them at the end.
 
     What was yielded is known to be what was written only when the iteration ends without an
     error: use nothing of it before.
 
+    Args:
+        file: from `read_header` or `verify`.
+        portions: how many of them last at a time.
+
     Yields:
         A tensor's name, the position of a portion in the tensor's bytes, and the portion: at
-        most `CHUNK` bytes, on a value's boundary, overwritten by the next one. A tensor of no
-        bytes is not yielded.
+        most `CHUNK` bytes, on a value's boundary, overwritten when `portions` more are asked
+        for. A tensor of no bytes is not yielded.
 
     Raises:
         InitInvalid: INIT-011 the footer's checksum is wrong, padding is not zero, or the file
@@ -88,7 +94,7 @@ def stream(file: AprFile) -> Iterator[tuple[str, int, memoryview]]:
     """
     descriptor = _reopen(file)
     try:
-        yield from _stream(file, descriptor)
+        yield from _stream(file, descriptor, portions)
     except OSError as error:
         raise _unreadable(file.path, error) from error
     finally:
@@ -120,19 +126,21 @@ def read_into(file: AprFile, name: str, buffer: memoryview) -> None:
         os.close(descriptor)
 
 
-def _stream(file: AprFile, descriptor: int) -> Iterator[tuple[str, int, memoryview]]:
+def _stream(
+    file: AprFile, descriptor: int, portions: int
+) -> Iterator[tuple[str, int, memoryview]]:
     start = file.header.data_offset
     crc = crc32(_pread(file.path, descriptor, start, 0))
     entries = sorted(file.entries.values(), key=lambda entry: (entry.offset, entry.size))
     largest = max((entry.size for entry in entries), default=0)
-    buffer = memoryview(bytearray(min(CHUNK, largest)))
+    buffers = cycle([memoryview(bytearray(min(CHUNK, largest))) for _ in range(portions)])
     not_zero = []
     for entry in entries:
         at = start + entry.offset
         # A portion ends where a value does.
         step = CHUNK - CHUNK % layout.DTYPE_BY_NAME[entry.dtype].block_bytes
         for position in range(0, entry.size, step):
-            portion = buffer[: min(step, entry.size - position)]
+            portion = next(buffers)[: min(step, entry.size - position)]
             _fill(file.path, descriptor, portion, at + position)
             crc = crc32(portion, crc)
             yield entry.name, position, portion
@@ -181,7 +189,7 @@ def _read_header(path: Path, descriptor: int) -> AprFile:
         metadata,
         {entry.name: entry for entry in entries},
         tuple(warnings),
-        _identity(stat),
+        identify(stat),
     )
 
 
@@ -237,14 +245,10 @@ def _open(path: Path) -> int:
 
 def _reopen(file: AprFile) -> int:
     descriptor = _open(file.path)
-    if _identity(os.fstat(descriptor)) != file.identity:
+    if identify(os.fstat(descriptor)) != file.identity:
         os.close(descriptor)
         _corrupt(file.path, "the file changed while it was being read")
     return descriptor
-
-
-def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _pread(path: Path, descriptor: int, length: int, offset: int) -> bytes:

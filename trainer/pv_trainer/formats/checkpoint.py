@@ -52,12 +52,27 @@ def _open(path: Path) -> Checkpoint:
         raise InitInvalid(error_ids.INIT_FORMAT, f"{path}: {PICKLE_REASON}", PICKLE_REMEDY)
     if not is_folder and suffix != ".safetensors":
         return _open_apr(path)
+    if is_folder:
+        _refuse_run(path)
     # Importing safetensors brings numpy, which an .apr file does without.
-    from pv_trainer.formats import safetensors_files  # noqa: PLC0415
+    from pv_trainer.formats import safetensors_files  # noqa: PLC0415 - .apr needs none
 
     if is_folder:
         return safetensors_files.open_folder(path)
     return safetensors_files.open_file(path)
+
+
+def _refuse_run(folder: Path) -> None:
+    """Say which checkpoint to name instead: a run holds many, and is none itself."""
+    inside = folder if folder.name == "ckpt" else folder / "ckpt"
+    if not (inside.parent / "run.json").is_file() or not inside.is_dir():
+        return
+    newest = max(inside.glob("*.apr"), key=lambda file: file.stat().st_mtime_ns, default=None)
+    raise InitInvalid(
+        error_ids.INIT_FORMAT,
+        f"{folder}: the folder of a run, which is no checkpoint itself",
+        "it has none yet" if newest is None else f"name one in it; the newest is {newest}",
+    )
 
 
 def _open_apr(path: Path) -> Checkpoint:
@@ -73,7 +88,7 @@ def _open_apr(path: Path) -> Checkpoint:
         files=(path,),
         warnings=file.warnings,
         read_tensor=lambda name: _read_apr_tensor(file, name),
-        stream_tensors=lambda: _stream_apr(file),
+        stream_tensors=partial(_stream_apr, file),
         verify_bytes=partial(apr_reader.verify_data, file),
     )
 
@@ -87,17 +102,17 @@ def _read_apr_tensor(file: AprFile, name: str) -> torch.Tensor:
     return tensor
 
 
-def _stream_apr(file: AprFile) -> Iterator[tuple[str, int, torch.Tensor]]:
-    import torch  # noqa: PLC0415
+def _stream_apr(file: AprFile, portions: int) -> Iterator[tuple[str, int, torch.Tensor]]:
+    import torch  # noqa: PLC0415 - headers need none
 
-    for name, position, portion in apr_reader.stream(file):
+    for name, position, portion in apr_reader.stream(file, portions):
         dtype = torch_dtype(file.entries[name].dtype)
         yield name, position // dtype.itemsize, torch.frombuffer(portion, dtype=dtype)
 
 
 def torch_dtype(name: str) -> torch.dtype:
     """What holds the values of a dtype, by its .apr name; uint8 for quantized ones."""
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - headers need none
 
     dtypes = {
         "F64": torch.float64,

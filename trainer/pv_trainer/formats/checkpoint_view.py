@@ -11,7 +11,7 @@ from pv_trainer.formats import apr_layout
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -20,6 +20,9 @@ Kind = Literal["apr", "safetensors", "huggingface"]
 
 TRAINABLE_DTYPES: Final = ("F32", "F16", "BF16")
 """What becomes float32 without changing a value."""
+
+MOST_LINES: Final = 1000
+"""As many as a large model has tensors."""
 
 PICKLES: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 PICKLE_REASON: Final = "a pickle can run code when it is loaded, so none ever is"
@@ -55,7 +58,7 @@ class Checkpoint:
     """Every file that the weights are read from."""
     warnings: tuple[str, ...]
     read_tensor: Callable[[str], torch.Tensor]
-    stream_tensors: Callable[[], Iterator[tuple[str, int, torch.Tensor]]]
+    stream_tensors: Callable[[int], Iterator[tuple[str, int, torch.Tensor]]]
     verify_bytes: Callable[[], None]
 
     def read(self, name: str) -> torch.Tensor:
@@ -69,20 +72,24 @@ class Checkpoint:
         refuse_dtype(self.path, name, info)
         return self.read_tensor(name)
 
-    def stream(self) -> Iterator[tuple[str, int, torch.Tensor]]:
+    def stream(self, portions: int = 1) -> Iterator[tuple[str, int, torch.Tensor]]:
         """Yield every tensor in portions, each byte of the files read once.
 
         An .apr file has a checksum over all of itself, which is compared when the iteration
         ends: use nothing of what was yielded before. The other two kinds have none.
 
+        Args:
+            portions: how many of them last at a time.
+
         Yields:
             A name, the position of the first value, and the values: flat, on the CPU, in the
-            dtype of the file, overwritten by the next portion. Quantized blocks are uint8.
+            dtype of the file, overwritten when `portions` more are asked for. Quantized blocks
+            are uint8.
 
         Raises:
             InitInvalid: INIT-011 the bytes are not those that were written, or cannot be read.
         """
-        return self.stream_tensors()
+        return self.stream_tensors(portions)
 
     def verify(self) -> None:
         """Establish that the bytes are those that were written, where the format can tell.
@@ -93,6 +100,12 @@ class Checkpoint:
             InitInvalid: INIT-011 the checksum is wrong, or the file cannot be read.
         """
         self.verify_bytes()
+
+
+def first_ones(lines: Sequence[str]) -> list[str]:
+    """The lines of a message; of so many that nobody reads them, how many are left out."""
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"and {more:,} more"] if more > 0 else list(lines)
 
 
 def refuse_dtype(path: Path, name: str, info: TensorInfo) -> None:

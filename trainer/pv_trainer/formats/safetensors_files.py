@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from pv_trainer.formats.checkpoint_view import (
     PICKLES,
     Checkpoint,
     TensorInfo,
+    first_ones,
 )
 from pv_trainer.plain_files import open_plain
 
@@ -32,6 +34,7 @@ SINGLE: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 CONFIG: Final = "config.json"
 MAX_JSON: Final = 16 * 2**20
+_MAX_FILE_NAME: Final = 256
 PORTION: Final = 2**21
 """Values per portion of a stream."""
 
@@ -82,9 +85,11 @@ def _checkpoint(
     metadata, place, warnings = described
     for file, tensors in headers.items():
         for name in tensors:
-            if not name.isprintable():
+            if not name.isprintable() or len(name.encode()) > apr_layout.MAX_NAME:
                 raise InitInvalid(
-                    error_ids.INIT_FORMAT, f"{file}: {name!r} holds control characters"
+                    error_ids.INIT_FORMAT,
+                    f"{file}: tensor name {reprlib.repr(name)} holds control characters, or "
+                    f"more than {apr_layout.MAX_NAME} bytes",
                 )
     homes = {name: file for file, tensors in headers.items() for name in tensors}
 
@@ -100,7 +105,8 @@ def _checkpoint(
             raise _unreadable(homes[name], error) from error
         return tensor
 
-    def stream() -> Iterator[tuple[str, int, torch.Tensor]]:
+    def stream(_portions: int) -> Iterator[tuple[str, int, torch.Tensor]]:
+        """What is mapped lasts."""
         for name in homes:
             values = mapped(name).view(-1)
             for start in range(0, len(values), PORTION):
@@ -150,13 +156,14 @@ def _weight_map(index: Path) -> dict[str, str]:
         # A path would let an index read files from outside its folder.
         if not isinstance(file, str) or Path(file).name != file or not _is_name(file):
             raise InitInvalid(
-                error_ids.INIT_METADATA, f"{index}: {name} is in {file!r}, not a file's name"
+                error_ids.INIT_METADATA,
+                f"{index}: {reprlib.repr(name)} is in {reprlib.repr(file)}, not a file's name",
             )
     return weight_map
 
 
 def _is_name(text: str) -> bool:
-    return bool(text) and text.isprintable() and text != ".."
+    return bool(text) and text.isprintable() and text != ".." and len(text) < _MAX_FILE_NAME
 
 
 def _check_index(folder: Path, headers: Mapping[Path, Mapping[str, TensorInfo]]) -> None:
@@ -167,7 +174,7 @@ def _check_index(folder: Path, headers: Mapping[Path, Mapping[str, TensorInfo]])
     problems = [f"{name} is not in {file}" for name, file in sorted(claimed - found)]
     problems += [f"{name} in {file} is not listed" for name, file in sorted(found - claimed)]
     if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems)
+        lines = "".join(f"\n  {problem}" for problem in first_ones(problems))
         raise InitInvalid(
             error_ids.INIT_POPULATION,
             f"{index}: {len(claimed)} tensors listed, {len(found)} found in the shards:{lines}",
@@ -180,7 +187,7 @@ def _read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
         with open_plain(path):
             pass  # The library would wait for whoever writes into a pipe.
         with safetensors.safe_open(path, framework="np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             tensors = {
                 name: TensorInfo(part.get_dtype(), tuple(part.get_shape()))
                 for name, part in slices.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import sys
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -16,6 +17,8 @@ Family = Literal["qwen2", "llama"]
 FAMILIES: Final[tuple[str, ...]] = get_args(Family)
 BIASED: Final[frozenset[str]] = frozenset({"qwen2"})
 """The families whose q, k and v projections carry a bias; the others have none."""
+_LARGEST: Final = 2**31 - 1
+"""Far above any size that was ever trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise ValueError(f"family: {self.family!r} is none of {', '.join(FAMILIES)}")
+            raise ValueError(
+                f"family: {reprlib.repr(self.family)} is none of {', '.join(FAMILIES)}"
+            )
         for field in fields(self):
             _check_value(field.name, getattr(self, field.name), str(field.type))
         if self.use_bias != (self.family in BIASED):
@@ -61,14 +66,17 @@ class ModelConfig:
 
 
 def _check_value(name: str, value: object, kind: str) -> None:
+    shown = reprlib.repr(value)
     if kind == "bool" and not isinstance(value, bool):
-        raise ValueError(f"{name}: {value!r} is not a boolean")
+        raise ValueError(f"{name}: {shown} is not a boolean")
     if kind == "int" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{name}: {value!r} is not a positive integer")
+        raise ValueError(f"{name}: {shown} is not a positive integer")
+    if kind == "int" and value > _LARGEST:  # type: ignore[operator]
+        raise ValueError(f"{name}: {shown} is above {_LARGEST}")
     if kind == "float":
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not 0 < value <= sys.float_info.max:  # type: ignore[operator]
-            raise ValueError(f"{name}: {value!r} is not a positive number")
+            raise ValueError(f"{name}: {shown} is not a positive number")
 
 
 def _tiny(family: Family, *, eps: float, bias: bool) -> ModelConfig:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
@@ -22,11 +21,13 @@ from pv_trainer.plain_files import file_sha256
 from pv_trainer.release.card import render_card
 from pv_trainer.release.gate import ask_gate
 from pv_trainer.release.stamping import KEY
+from pv_trainer.training.recorded_tokenizer import tokenizer_place
 from pv_trainer.training.run_folder import RUN_FILE
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pv_trainer.checkpoints.conversion import StoredWeights
     from pv_trainer.data.tokenizer import TokenizerInfo
@@ -85,7 +86,7 @@ def publish(
     }
     with writing(folder), atomic_folder(folder) as temporary:
         shutil.copyfile(path, temporary / WEIGHTS)
-        write_huggingface(temporary, weights, info.files, info.eos_id)
+        write_huggingface(temporary, weights, info)
         for name, text in documents.items():
             (temporary / name).write_text(text, encoding="utf-8")
         shutil.copytree(store, temporary / EVIDENCE)
@@ -106,14 +107,12 @@ def _recorded_tokenizer(path: Path) -> Path:
     place = path.absolute().parent.parent / RUN_FILE
     remedy = "name the tokenizer with --tokenizer"
     try:
-        options = read_json_object(place).get("options")
+        found = tokenizer_place(read_json_object(place))
     except ValueError as error:
         _refuse(f"{place}: {error}", remedy)
-    given = options if isinstance(options, dict) else {}
-    found = given.get("tokenizer") or given.get("dataset")
-    if not isinstance(found, str):
-        _refuse(f"{place}: options name neither tokenizer nor dataset", remedy)
-    return Path(found)
+    if found is None:
+        _refuse(f"{place}: it does not say which tokenizer the run had", remedy)
+    return found
 
 
 def _check_tokenizer(path: Path, provenance: Mapping[str, Any]) -> TokenizerInfo:

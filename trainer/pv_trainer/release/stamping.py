@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import partial
+from glob import escape
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
@@ -19,7 +20,7 @@ from pv_trainer.errors import CheckpointFailed
 from pv_trainer.formats import apr_reader
 from pv_trainer.formats.apr_writer import Payload, write_apr
 from pv_trainer.json_files import read_json_object, write_json
-from pv_trainer.plain_files import file_sha256
+from pv_trainer.plain_files import file_sha256, name_as_text
 from pv_trainer.training.checkpoint_folder import METADATA
 from pv_trainer.training.run_folder import RUN_FILE, sole_writer
 
@@ -73,6 +74,8 @@ def stamp_checkpoint(path: Path) -> Stamp:
         CheckpointFailed: APR-STAMP-001 run.json or metadata.json is missing, lacks something,
             or is of another file; CKPT-001 the file cannot be written or does not read back.
     """
+    if path.is_dir():
+        _refuse(f"{path}: a folder", "name RUN/ckpt/NAME.apr of a run")
     file = apr_reader.read_header(path)
     tensors = _tensors_sha256(file)
     run_dir, beside = path.absolute().parent.parent, path.with_name(path.stem + METADATA)
@@ -108,7 +111,7 @@ def _describe(
     if missing:
         _refuse(f"{run_dir}: the checkpoint's metadata.json lacks {', '.join(missing)}")
     return {
-        "run_id": run_dir.name,
+        "run_id": name_as_text(run_dir.name),
         "run_json_sha256": file_sha256(place),
         "commit": record.get("commit"),
         **{name: _field(place, record, *keys) for name, keys in _RUN_FIELDS.items()},
@@ -142,6 +145,8 @@ def _field(place: Path, record: Mapping[str, Any], *keys: str) -> Any:
 
 def _rewrite(file: AprFile, metadata: Mapping[str, Any], tensors: str) -> str:
     """Replace the file by one with this metadata, once it was read back; its sha256."""
+    for left_over in file.path.parent.glob(f".*{escape(file.path.name)}.*.tmp"):
+        left_over.unlink()  # of a stamping that was killed: nobody else writes this run now
     temporary = temporary_sibling(file.path)
     payloads = [
         Payload(name, entry.dtype, entry.shape, partial(_data, file, name))

@@ -47,6 +47,12 @@ class AdamW:
         self._eps = eps
         self._fused = fused
 
+    def __repr__(self) -> str:
+        """What decides its arithmetic, beside the groups."""
+        return (
+            f"{type(self).__name__}(betas={self._betas}, eps={self._eps}, fused={self._fused})"
+        )
+
     def zero_grad(self) -> None:
         """Drop every gradient."""
         for group in self.param_groups:

@@ -199,4 +199,5 @@ def _check_fields(metadata: dict[str, Any]) -> None:
     }
     for key, kind in kinds.items():
         if not isinstance(metadata.get(key), kind):
-            raise ValueError(f"the field {key} is missing or of another type")  # noqa: TRY004
+            what = f"the field {key} is missing or of another type"
+            raise ValueError(what)  # noqa: TRY004 - one family: bad content

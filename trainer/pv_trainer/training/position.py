@@ -44,6 +44,18 @@ class Position:
         """The mean of the last losses of training; None before the first."""
         return math.fsum(self.recent) / len(self.recent) if self.recent else None
 
+    def advance(self, loss: float, grad_norm: float) -> None:
+        """Go on by one update, of this loss and gradient norm."""
+        self.step += 1
+        self.recent.append(loss)
+        self.grad_norm_max = max(self.grad_norm_max, grad_norm)
+
+    def close_epoch(self, val_loss: float, standard_error: float) -> None:
+        """Go on to the next epoch."""
+        self.val_losses.append(val_loss)
+        self.val_errors.append(standard_error)
+        self.grad_norm_max = 0.0
+
     def to_json(self) -> dict[str, Any]:
         """The position as JSON values; floats survive the way through JSON to the last bit."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

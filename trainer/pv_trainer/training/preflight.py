@@ -24,8 +24,14 @@ from pv_trainer.errors import DataInvalid, StreamExhausted, UsageError
 from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.model.config import SHAPES, ModelConfig
 from pv_trainer.training.device import resolve_device
-from pv_trainer.training.options import DEFAULT_CONFIG, DTypeName, PretrainOptions
+from pv_trainer.training.options import (
+    DEFAULT_CONFIG,
+    DTypeName,
+    PretrainOptions,
+    default_dtype,
+)
 from pv_trainer.training.regimes import Regime, choose_regime
+from pv_trainer.training.schedule import learning_rate
 
 
 if TYPE_CHECKING:
@@ -35,6 +41,10 @@ if TYPE_CHECKING:
     from pv_trainer.formats.checkpoint import Checkpoint
 
 LOG: Final = logging.getLogger("pv_trainer")
+FIRST_RUN: Final = (
+    "apr pretrain --num-steps 200 --warmup-steps 20 --batch-size 8 --seq-length 128"
+)
+"""For who gave no flags: their defaults are for a GPU and more text."""
 _VAL_TOKENS: Final = 1024
 """Targets per forward pass of a validation, at least: a batch may be too small for speed."""
 
@@ -62,6 +72,15 @@ class TrainingPlan:
         """The update at which the cosine reaches its minimum: the last one of the run."""
         return self.options.num_steps if self.options.horizon is None else self.options.horizon
 
+    def rate_of(self, update: int) -> float:
+        """The learning rate of an update, counted from 1; 0 stands before the first."""
+        return learning_rate(
+            update,
+            peak=self.regime.lr,
+            warmup_steps=self.regime.warmup_steps,
+            num_steps=self.horizon,
+        )
+
 
 def preflight(options: PretrainOptions) -> TrainingPlan:
     """The plan of a run, every check passed, nothing written.
@@ -76,6 +95,7 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
     _check_arguments(options)
     device = resolve_device(options.device)
     checkpoint, config, sources = _choose_model(options)
+    embedded = options.dataset is None and checkpoint is None
     options = _name_data(options)
     tokenizer = _check_tokenizer(options, config, from_init=checkpoint is not None)
     dataset = _open_dataset(_training_path(options), tokenizer)
@@ -86,15 +106,15 @@ def preflight(options: PretrainOptions) -> TrainingPlan:
         name: check_corpus(data, tokenizer, tool, DEFAULT_THRESHOLDS, place=data.path)
         for name, data in (("train", dataset), ("val", held_out))
     }
-    _check_budget(options, config)
+    check_budget(options, config)
     train = BatchPlan(
         dataset, options.batch_size, options.seq_length, options.seed, options.cycle
     )
-    _check_data_lasts(train, options)
+    _check_data_lasts(train, options, embedded=embedded)
     return TrainingPlan(
         options=options,
         device=device,
-        dtype=options.dtype or ("float32" if device == "cpu" else "bfloat16"),
+        dtype=options.dtype or default_dtype(device),
         checkpoint=checkpoint,
         config=config,
         sources=sources,
@@ -175,8 +195,7 @@ def _name_data(options: PretrainOptions) -> PretrainOptions:
     """The options with a dataset: the embedded corpus, built if need be, if none is named."""
     if options.dataset is not None:
         return options
-    # Only who needs it pays for it.
-    from pv_trainer.data.embedded_corpus import build_corpus  # noqa: PLC0415
+    from pv_trainer.data.embedded_corpus import build_corpus  # noqa: PLC0415 - who needs it pays
 
     corpus = build_corpus(options.cache)
     return replace(
@@ -241,7 +260,12 @@ def _held_out_path(options: PretrainOptions) -> Path:
     return inside
 
 
-def _check_budget(options: PretrainOptions, config: ModelConfig) -> None:
+def check_budget(options: PretrainOptions, config: ModelConfig) -> None:
+    """Establish that windows fit the model's positions, and that each part has a window.
+
+    Raises:
+        UsageError: they don't.
+    """
     if options.seq_length > config.max_position_embeddings:
         raise UsageError(
             error_ids.USAGE,
@@ -256,7 +280,7 @@ def _check_budget(options: PretrainOptions, config: ModelConfig) -> None:
         )
 
 
-def _check_data_lasts(train: BatchPlan, options: PretrainOptions) -> None:
+def _check_data_lasts(train: BatchPlan, options: PretrainOptions, *, embedded: bool) -> None:
     """Refuse a run that is certain to end without one saved epoch; warn of one cut short."""
     steps = train.steps_per_pass
     if train.cycle or steps >= options.num_steps:
@@ -270,8 +294,10 @@ def _check_data_lasts(train: BatchPlan, options: PretrainOptions) -> None:
         raise StreamExhausted(
             error_ids.EXHAUSTION,
             f"{told}, and the first checkpoint comes after {first}",
-            "pass --cycle to read them again, lower --batch-size or --seq-length, or ask for "
-            f"--num-steps {steps}",
+            f"a first run on the embedded corpus, minutes on a CPU: {FIRST_RUN}"
+            if embedded
+            else "pass --cycle to read them again, lower --batch-size or --seq-length, or ask "
+            f"for --num-steps {steps}",
         )
     LOG.warning(
         "%s; the run will end there, before its %d steps: pass --cycle to read them again",

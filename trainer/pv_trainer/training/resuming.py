@@ -6,10 +6,8 @@ Imports no torch: a run that can't be resumed is refused at once.
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
 from pv_trainer.errors import DataInvalid, InitInvalid, UsageError
@@ -18,13 +16,13 @@ from pv_trainer.formats.checkpoint import open_checkpoint
 from pv_trainer.json_files import read_json_object
 from pv_trainer.plain_files import file_sha256
 from pv_trainer.training.checkpoint_folder import newest_whole
-from pv_trainer.training.options import DEFAULT_CONFIG, DTypeName, PretrainOptions
-from pv_trainer.training.regimes import Mode
+from pv_trainer.training.options import DEFAULT_CONFIG, PretrainOptions, parse_options
 from pv_trainer.training.run_folder import CHECKPOINTS, RUN_FILE
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pv_trainer.training.checkpoint_folder import SavedCheckpoint
     from pv_trainer.training.preflight import TrainingPlan
@@ -36,20 +34,6 @@ _PATHS: Final = frozenset({"dataset", "val_shard", "tokenizer", "init"})
 _FREE: Final = frozenset({"device", "dtype", "compile", "keep", "cache"})
 """What may differ. The first three cost the promise of equal bits, and the record says so."""
 _REGIME: Final = ("mode", "lr", "warmup_steps", "target_val_loss")
-_SMALLEST: Final[Mapping[str, float]] = {
-    **dict.fromkeys(("batch_size", "seq_length", "steps_per_epoch", "grad_accum"), 1),
-    **dict.fromkeys(("val_tokens", "keep"), 1),
-    **dict.fromkeys(("num_steps", "warmup_steps", "horizon", "seed"), 0),
-    "lr": 1e-7,
-    "target_val_loss": -math.inf,
-}
-_TOO_LARGE: Final = 2**63
-_CHOICES: Final = {"mode": get_args(Mode), "dtype": get_args(DTypeName)}
-_KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "bool": bool,
-    "int": int,
-    "float": (int, float),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,38 +193,8 @@ def _read_options(record: Mapping[str, Any]) -> PretrainOptions:
     chosen = {name: regime.get(name) for name in _REGIME} | {"dtype": environment.get("dtype")}
     if stored.get("init") is None and stored.get("config") is None:
         chosen["config"] = DEFAULT_CONFIG
-    values = {**stored, **chosen}
-    return PretrainOptions(
-        **{
-            field.name: _checked(field.name, str(field.type), values[field.name])
-            for field in fields(PretrainOptions)
-            if field.name in values  # an option that is younger than the run has its default
-        }
-    )
-
-
-def _checked(name: str, kind: str, value: Any) -> Any:
-    optional = kind.endswith(" | None")
-    if value is None and optional:
-        return None
-    base = kind.removesuffix(" | None")
-    expected = _KINDS.get(base, str)
-    if not isinstance(value, expected) or (expected is not bool and isinstance(value, bool)):
-        raise ValueError(f"options.{name}: {value!r} is no {base}")
-    if not _is_possible(name, value):
-        raise ValueError(f"options.{name}: {value!r} is outside its limits")
-    return Path(str(value)) if base == "Path" else value
-
-
-def _is_possible(name: str, value: Any) -> bool:
-    """Whether the command line would have taken a value of the right type."""
-    if name in _CHOICES:
-        return value in _CHOICES[name]
-    if isinstance(value, str):
-        return "\0" not in value
-    return isinstance(value, bool) or (
-        math.isfinite(value) and _SMALLEST[name] <= value < _TOO_LARGE
-    )
+    # An option that is younger than the run has its default.
+    return parse_options({**stored, **chosen})
 
 
 def _mapping(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:

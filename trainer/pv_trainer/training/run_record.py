@@ -20,7 +20,6 @@ from pv_trainer.plain_files import file_sha256
 from pv_trainer.training.metrics import METRIC_SOURCES
 from pv_trainer.training.optimizer import nonzero_state_values
 from pv_trainer.training.run_folder import RUN_FILE
-from pv_trainer.training.schedule import learning_rate
 from pv_trainer.version import installed_version
 
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pv_trainer.errors import AprError
     from pv_trainer.training.adamw import AdamW
     from pv_trainer.training.preflight import TrainingPlan
+    from pv_trainer.training.run_state import RunState
 
 _ENDING: Final = frozenset({"error", "reason", "wall_seconds", "final", "tokens", "steps"})
 """What the end of a run writes, or what a checkpoint knows better."""
@@ -57,7 +57,9 @@ def write_record(run_dir: Path, record: Mapping[str, Any]) -> None:
         ) from error
 
 
-def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> dict[str, Any]:
+def describe_plan(
+    plan: TrainingPlan, population: PopulationReport | None, optimizer: AdamW
+) -> dict[str, Any]:
     """What is known before the first batch: model, inputs by digest, budget, environment."""
     return {
         "status": "RUNNING",
@@ -74,6 +76,7 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         "init": _describe_init(plan),
         "population": None if population is None else population.to_json(),
         "tokenizer_sha256": plan.tokenizer.digest,
+        "tokenizer_files": [str(file.absolute()) for file in plan.tokenizer.files],
         "dataset": _describe_dataset(plan.train.dataset),
         "val": _describe_dataset(plan.val_dataset)
         | {
@@ -83,7 +86,7 @@ def describe_plan(plan: TrainingPlan, population: PopulationReport | None) -> di
         },
         "gates": {name: [asdict(gate) for gate in gates] for name, gates in plan.gates.items()},
         "metrics": dict(METRIC_SOURCES),
-        "environment": describe_environment(plan),
+        "environment": describe_environment(plan, optimizer),
         "resumes": [],
     }
 
@@ -107,7 +110,7 @@ def settings_digest(record: Mapping[str, Any]) -> str:
 
 
 def describe_resumed(
-    plan: TrainingPlan, before: Mapping[str, Any], checkpoint: str | None, step: int
+    plan: TrainingPlan, state: RunState, before: Mapping[str, Any], checkpoint: str | None
 ) -> dict[str, Any]:
     """The record of a run that goes on: what it was, without how it was broken off.
 
@@ -116,11 +119,11 @@ def describe_resumed(
     """
     differs = {
         name: [before["environment"].get(name), now]
-        for name, now in describe_environment(plan).items()
+        for name, now in describe_environment(plan, state.optimizer).items()
         if before["environment"].get(name) != now
     }
     resume = {
-        "step": step,
+        "step": state.position.step,
         "checkpoint": checkpoint,
         "differs": differs,
         "exact": plan.device == "cpu" and not differs,
@@ -131,7 +134,7 @@ def describe_resumed(
     return {**kept, "status": "RUNNING", "exit_code": None, "resumes": resumes}
 
 
-def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
+def describe_environment(plan: TrainingPlan, optimizer: AdamW) -> dict[str, Any]:
     """What the numbers depend on beside the inputs."""
     return {
         "version": installed_version(),
@@ -139,29 +142,23 @@ def describe_environment(plan: TrainingPlan) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
-        "world_size": 1,
         "device": plan.device,
         "device_name": torch.cuda.get_device_name(plan.device)
         if plan.device.startswith("cuda")
         else "cpu",
         "dtype": plan.dtype,
-        "optimizer": "AdamW(fused=True)",
+        "optimizer": repr(optimizer),
         "compile": plan.options.compile,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
-def describe_start(plan: TrainingPlan, optimizer: AdamW, step: int) -> dict[str, Any]:
+def describe_start(plan: TrainingPlan, state: RunState) -> dict[str, Any]:
     """Whether optimizer and schedule are fresh, measured on the optimizer itself."""
     return {
-        "nonzero_state_values": nonzero_state_values(optimizer),
-        "schedule_step": step,
-        "lr": learning_rate(
-            step,
-            peak=plan.regime.lr,
-            warmup_steps=plan.regime.warmup_steps,
-            num_steps=plan.horizon,
-        ),
+        "nonzero_state_values": nonzero_state_values(state.optimizer),
+        "schedule_step": state.position.step,
+        "lr": plan.rate_of(state.position.step),
     }
 
 

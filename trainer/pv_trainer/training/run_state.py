@@ -57,12 +57,8 @@ class RunState:
         moments = {n: tensors.pop(n) for n in list(tensors) if n.startswith(PREFIX)}
         try:
             position = parse_position(facts.get("position", {}))
-            if facts.get("settings") != self.settings:
-                raise ValueError("it is of a run with other settings or inputs")  # noqa: TRY301
-            if position.step != step:
-                raise ValueError(f"it is of update {position.step}, the metadata of {step}")  # noqa: TRY301
-            if bool(moments) != bool(step):
-                raise ValueError(f"{len(moments)} tensors of the optimizer at update {step}")  # noqa: TRY301
+            if wrong := self._misfit(facts, position, len(moments), step):
+                raise InitInvalid(error_ids.RESUME_STATE, f"{path}: {wrong}")
             restore_state(self.model, self.optimizer, moments)
             torch.set_rng_state(tensors[_CPU_GENERATOR])
             self.inherited = dict(facts["inherited"])
@@ -73,3 +69,15 @@ class RunState:
         if device.type == "cuda" and _CUDA_GENERATOR in tensors:
             torch.cuda.set_rng_state(tensors[_CUDA_GENERATOR], device)
         self.position = position
+
+    def _misfit(
+        self, facts: Mapping[str, Any], position: Position, moments: int, step: int
+    ) -> str | None:
+        """Why a state is not the one that belongs to the weights of update `step`."""
+        if facts.get("settings") != self.settings:
+            return "it is of a run with other settings or inputs"
+        if position.step != step:
+            return f"it is of update {position.step}, the metadata of {step}"
+        if bool(moments) != bool(step):
+            return f"{moments} tensors of the optimizer at update {step}"
+        return None
