@@ -77,6 +77,13 @@ class Document(NamedTuple):
             return mark.keys[last]
         return self.position(keys)
 
+    def reduced_to(self, value: Any) -> Document:
+        """The same with less data, of which it keeps the places: of the keys in `value`."""
+        mark, keys = self.mark, self.mark.keys or {}
+        children = {k: mark.children[k] for k in value} if mark.children else None
+        kept = mark._replace(children=children, keys={k: keys[k] for k in value})
+        return self._replace(value=value, mark=kept, problems=(), spellings={})
+
     def problem(
         self,
         code: str,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_SIZE_BYTES = 1 << 20
 MAX_DEPTH = 64
+MAX_VALUES = 50_000
+"""Each costs up to a kilobyte. What `plain_yaml` reads has fewer: 64 KiB, two bytes each."""
 
 # YAML's printable set, less what YAML 1.1 alone takes for line breaks (NEL, LS, PS) and less
 # the byte order mark: either would move the lines that an editor shows.
@@ -93,8 +95,8 @@ def _place_of(before: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
-class _TooDeepError(Exception):
-    """Nesting beyond MAX_DEPTH, at a place."""
+class _BeyondLimitError(Exception):
+    """What goes beyond a limit, and its place."""
 
 
 class _Composer:
@@ -105,15 +107,18 @@ class _Composer:
         self._text = text
         self._problems: list[Problem] = []
         self._spellings: dict[tuple[int, int], str] = {}
+        self._values = 0
+        self._standing_for: dict[str, int] = {}
+        """Anchor -> how many values an alias of it stands for; 0 until it is read."""
 
     def document(self) -> Document:
         try:
             return self._compose_document()
         except yaml.YAMLError as error:
             return self._syntax_error(error)
-        except _TooDeepError as error:
-            depth = f"more than {MAX_DEPTH} levels of nesting"
-            return _unreadable(self._path, "PV002", depth, error.args[0])
+        except _BeyondLimitError as error:
+            what, place = error.args
+            return _unreadable(self._path, "PV002", what, place)
 
     def _compose_document(self) -> Document:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -137,19 +142,46 @@ class _Composer:
 
     def _node(self, event: Any, depth: int) -> tuple[Any, Mark]:
         kind = type(event)
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise _BeyondLimitError(f"more than {MAX_VALUES:,} values", _place(event))
         if kind is yaml.AliasEvent:
+            self._follow(event)
             self._report("PV006", f"the alias {show(event.anchor)}; write the value out", event)
             return None, Mark(*_place(event))
         if event.anchor is not None or event.tag is not None:
             self._refuse_properties(event)
+        if event.anchor is not None:
+            before = self._values
+            self._standing_for[event.anchor] = 0
+            found = self._content(event, depth)
+            self._standing_for[event.anchor] = self._values - before + 1
+            return found
+        return self._content(event, depth)
+
+    def _content(self, event: Any, depth: int) -> tuple[Any, Mark]:
+        kind = type(event)
         if kind is yaml.ScalarEvent:
             mark = event.start_mark
             return self._scalar(event), Mark(mark.line + 1, mark.column + 1)
         if depth == MAX_DEPTH:
-            raise _TooDeepError(_place(event))
+            what = f"more than {MAX_DEPTH} levels of nesting"
+            raise _BeyondLimitError(what, _place(event))
         if kind is yaml.SequenceStartEvent:
             return self._sequence(event, depth + 1)
         return self._mapping(event, depth + 1)
+
+    def _follow(self, alias: Any) -> None:
+        """Counts what other readers make of an alias: a few of them can fill the memory."""
+        count = self._standing_for.get(alias.anchor, 1)
+        if not count:
+            what = f"the alias {show(alias.anchor)} stands for a value that it is part of"
+            raise _BeyondLimitError(what, _place(alias))
+        self._values += count - 1
+        if self._values > MAX_VALUES:
+            what = f"with the alias {show(alias.anchor)} written out, "
+            what += f"more than {MAX_VALUES:,} values"
+            raise _BeyondLimitError(what, _place(alias))
 
     def _refuse_properties(self, event: Any) -> None:
         if event.anchor is not None:

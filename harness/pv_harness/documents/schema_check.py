@@ -112,7 +112,8 @@ def _translate_all(
         ways.append(keys)
         if len(problems) > MAX_PROBLEMS:
             break
-    return tuple(sorted(problems, key=sort_key)), ways
+    # One more than is ever told, so that whoever lists them sees that there are more.
+    return tuple(sorted(problems, key=sort_key)[: MAX_PROBLEMS + 1]), ways
 
 
 def _all_entries(value: Mapping[str, Any]) -> set[tuple[str | int, ...]]:

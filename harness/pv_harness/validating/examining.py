@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pv_harness.contracts.reading import read_falsifier
 from pv_harness.documents.problem import Problem, Severity
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from pv_harness.validating.foreign.judging import ForeignFile
     from pv_harness.validating.plain_files import PlainFile
 
+_NAMING: Final = ("id", "metadata", "falsifiers")
+"""Keys of a contract whose values rules ask for in a file that has errors, too."""
+_LIMIT: Final = "PV002"
 _DRAFT_CODES = frozenset({"PV005"})
 """Problems of the YAML that leave data worth judging: the first value of a key given twice."""
 
@@ -50,8 +55,7 @@ class ExaminedFile(NamedTuple):
         value: dict[str, Any] = draft.document.value
         if isinstance(value.get("falsifiers"), list):
             return len(list(draft.falsifier_ids())) == len(draft.entries)
-        parts = (part for key, part in value.items() if key not in {"metadata", "equations"})
-        return not any(isinstance(part, list | dict) for part in parts)
+        return not any(_may_name(key, part) for key, part in value.items())
 
 
 class Examined(NamedTuple):
@@ -130,7 +134,29 @@ def _examine(file: FoundFile, project: Project, *, names_only: bool = False) -> 
 
     path = Path(file.path)
     document = load_file(path, printable(project.relative(path)))
-    return _examine_document(document, path, names_only=names_only)
+    return _without_waste(_examine_document(document, path, names_only=names_only))
+
+
+def _without_waste(file: ExaminedFile) -> ExaminedFile:
+    """The same, holding no more of a file that becomes no contract than rules ask for.
+
+    A file of a megabyte holds a hundred of them, and there may be hundreds of files.
+    """
+    draft = file.draft
+    if draft is None or all(p.severity is not Severity.ERROR for p in file.problems):
+        return file
+    value = draft.document.value
+    kept = {key: value[key] for key in _NAMING if key in value}
+    odd = (key for key, part in value.items() if _may_name(key, part))
+    kept |= {key: type(value[key])() for key in islice(odd, 1) if key not in kept}
+    document = draft.document.reduced_to(kept)
+    claims = tuple(claim.within(document) for claim in draft.claims)
+    return file._replace(draft=Draft(document, claims))
+
+
+def _may_name(key: str, part: object) -> bool:
+    """Whether what should stand under `falsifiers` may stand here."""
+    return key not in {"metadata", "equations"} and isinstance(part, list | dict)
 
 
 def _examine_document(
@@ -147,6 +173,8 @@ def _examine_document(
         from pv_harness.validating.foreign.judging import read_foreign_file  # noqa: PLC0415
 
         foreign = read_foreign_file(document, path)
+        if foreign.contract is None:
+            foreign = replace(foreign, document=document.reduced_to({}))
         return ExaminedFile(document.path, _milder(document.problems), foreign=foreign)
     kind = document.value.get("kind")
     if isinstance(kind, str) and kind in OTHER_KINDS:
@@ -192,5 +220,11 @@ def _means_version(key: str) -> bool:
 
 
 def _milder(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Of a foreign file: a key given twice, say. What is there in spite of it is judged."""
-    return tuple(problem._replace(severity=Severity.WARNING) for problem in problems)
+    """Of a foreign file: a key given twice, say. What is there in spite of it is judged.
+
+    What goes beyond a limit was not read, whoever's file it is.
+    """
+    return tuple(
+        problem if problem.code == _LIMIT else problem._replace(severity=Severity.WARNING)
+        for problem in problems
+    )

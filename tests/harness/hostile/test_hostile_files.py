@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -99,14 +100,15 @@ class Case:
 
 
 TOO_LARGE = "1:1: PV002 the file is larger than 1,048,576 bytes, the most that is read"
+TOO_FULL = "PV002 more than 50,000 values"
 TOO_MANY = "PV002 more than 1,000 problems in this file; the rest is not listed"
 CASES = [
-    Case("alias-bomb", bomb, "3:5: PV006 the anchor 'a0'; write values out"),
-    Case("merge-key-bomb", merge_bomb, "3:5: PV006 the anchor 'a0'; write values out"),
+    Case("alias-bomb", bomb, "7:35: PV002 with the alias 'a3' written out, more than 50,000"),
+    Case("merge-key-bomb", merge_bomb, "PV002 with the alias 'a12' written out, more than"),
     Case(
         "recursive-alias",
         lambda: HEAD + b"x: &a [*a]\n",
-        "3:4: PV006 the anchor 'a'; write values out",
+        "3:8: PV002 the alias 'a' stands for a value that it is part of",
     ),
     Case("deep-lists", lambda: deep("[", "]"), "3:67: PV002 more than 64 levels of nesting"),
     Case("deep-mappings", lambda: deep("{a: "), "3:256: PV002 more than 64 levels of nesting"),
@@ -123,34 +125,40 @@ CASES = [
     Case(
         "a-mebibyte-of-keys",
         lambda: HEAD + b"".join(b"k%d: 1\n" % n for n in range(90_000)),
-        TOO_MANY,
+        TOO_FULL,
     ),
     Case(
         "a-mebibyte-of-one-key",
         lambda: HEAD + b"a: 1\n" * 200_000,
-        TOO_MANY,
+        TOO_FULL,
     ),
+    Case("one-key-many-times", lambda: HEAD + b"a: 1\n" * 45_000, TOO_MANY),
     Case(
         "a-mebibyte-of-anchors",
         lambda: HEAD + b"x: [" + b"&a 1," * 170_000 + b"]",
-        "3:5: PV006 the anchor 'a'; write values out",
+        TOO_FULL,
     ),
     Case(
         "a-mebibyte-of-falsifiers",
         lambda: HEAD + b"falsifiers: [" + b"{}," * 300_000 + b"]",
+        TOO_FULL,
+    ),
+    Case(
+        "many-falsifiers",
+        lambda: HEAD + b"falsifiers: [" + b"{}," * 45_000 + b"]",
         TOO_MANY,
     ),
     Case(
-        "a-mebibyte-of-one-falsifier",
-        lambda: HEAD + b"falsifiers: [" + b"{id: A-001}," * 80_000 + b"]",
+        "one-falsifier-many-times",
+        lambda: HEAD + b"falsifiers: [" + b"{id: A-001}," * 24_000 + b"]",
         TOO_MANY,
     ),
     Case(
-        "a-mebibyte-of-references",
+        "many-references",
         lambda: (
             HEAD
             + b"metadata: {title: a, depends_on: ["
-            + b"".join(b"a%d," % n for n in range(120_000))
+            + b"".join(b"a%d," % n for n in range(45_000))
             + b"]}"
         ),
         TOO_MANY,
@@ -252,22 +260,22 @@ FOREIGN = [
         "PV083",
     ),
     Case(
-        "a-mebibyte-of-foreign-falsifiers",
-        lambda: b"falsification_tests: [" + b"{id: A-1}," * 90_000 + b"]",
+        "many-foreign-falsifiers",
+        lambda: b"falsification_tests: [" + b"{id: A-1}," * 24_000 + b"]",
         "PV084",
     ),
     Case(
-        "a-mebibyte-of-foreign-references",
+        "many-foreign-references",
         lambda: (
             b"metadata: {depends_on: ["
-            + b"".join(b"a%d," % n for n in range(120_000))
+            + b"".join(b"a%d," % n for n in range(45_000))
             + b"]}\nfalsification_tests: []\n"
         ),
         "PV083",
     ),
     Case(
-        "a-mebibyte-of-foreign-keys",
-        lambda: b"falsification_tests: []\n" + b"".join(b"k%d: 1\n" % n for n in range(90_000)),
+        "many-foreign-keys",
+        lambda: b"falsification_tests: []\n" + b"".join(b"k%d: 1\n" % n for n in range(45_000)),
         "PV091",
     ),
 ]
@@ -283,6 +291,63 @@ def test_a_hostile_foreign_file_is_judged_in_time(toy: Toy, tmp_path: Path, case
     assert any(f" {case.problem} warning: " in problem for problem in problems)
     assert all(problem.isprintable() and len(problem) < 1_000 for problem in problems)
     assert len(problems) <= 1_001
+
+
+BEYOND_LIMITS = [
+    Case("alias-bomb", bomb, "written out, more than 50,000 values"),
+    Case("merge-key-bomb", merge_bomb, "written out, more than 50,000 values"),
+    Case("recursive-alias", lambda: HEAD + b"x: &a [*a]\n", "a value that it is part of"),
+    Case("deep-lists", lambda: deep("[", "]"), "more than 64 levels of nesting"),
+    Case("many-values", lambda: HEAD + b"x: [" + b"a," * 60_000 + b"]\n", TOO_FULL),
+    Case("too-large", lambda: HEAD + b"x: " + b"a" * (1 << 20), TOO_LARGE),
+    Case("long-integer", lambda: HEAD + b"x: " + b"9" * 100, "a number of 100 characters"),
+]
+
+
+@pytest.mark.parametrize("case", BEYOND_LIMITS, ids=lambda case: case.name)
+def test_a_foreign_file_beyond_a_limit_is_an_error(
+    toy: Toy, tmp_path: Path, case: Case
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(case.make().replace(HEAD, b"version: 1.0.0\nfalsification_tests: []\n"))
+    problems = problems_of(validate(toy, str(file)))
+    (told,) = [problem for problem in problems if case.problem in problem]
+    assert " PV002 " in told
+    assert "warning: " not in told
+
+
+@pytest.mark.parametrize("more", [b"x: &a [1]\ny: *a\n", b"x: 1\nx: 2\n", b"x: !!set {}\n"])
+def test_what_other_loaders_accept_is_a_warning_in_a_foreign_file(
+    toy: Toy, tmp_path: Path, more: bytes
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"version: 1.0.0\nfalsification_tests: []\n" + more)
+    done = validate(toy, str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search("PV00[56] warning: ", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: HEAD + b"".join(b"k%d: 1\n" % n for n in range(90_000)),
+        lambda: HEAD + b"".join(b"k%d: 1\n" % n for n in range(45_000)),
+        lambda: b"version: 1.0.0\n" + bomb(),
+        lambda: b"".join(b"k%d: 1\n" % n for n in range(45_000)),
+    ],
+    ids=["beyond-the-limit", "within-the-limit", "foreign-bomb", "no-contract"],
+)
+def test_many_hostile_files_take_no_more_memory_than_one(
+    toy: Toy, tmp_path: Path, make: Callable[[], bytes]
+) -> None:
+    data = make()
+    for number in range(12):
+        (tmp_path / f"x{number}.yaml").write_bytes(data)
+    before = "import resource; resource.setrlimit(resource.RLIMIT_AS, (320 << 20, 320 << 20))"
+    done = validate(toy, "--jobs", "1", str(tmp_path), before=before)
+    assert (done.returncode, done.stderr) == (2, "")
+    for number in range(12):
+        assert f"{tmp_path}/x{number}.yaml:" in done.stdout
 
 
 def special(toy: Toy, file: Path) -> str:
@@ -461,7 +526,10 @@ def test_a_file_that_vanishes_while_it_is_read_was_whole(toy: Toy, tmp_path: Pat
     [
         (b"", "1:1: PV008 the file is empty; it should be a mapping"),
         (b"\0" * 3_000_000, TOO_LARGE),
-        (HEAD + b"x: &a [*a]", "3:4: PV006 the anchor 'a'; write values out"),
+        (
+            HEAD + b"x: &a [*a]",
+            "3:8: PV002 the alias 'a' stands for a value that it is part of",
+        ),
         (b"\xff\xfea", "1:1: PV003 the file is UTF-16; save it as plain UTF-8"),
     ],
 )

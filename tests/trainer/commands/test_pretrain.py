@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,3 +137,34 @@ def test_a_reader_that_goes_away_does_not_end_the_run(
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert record_of(tmp_path)["status"] == "BUDGET_END"
+
+
+RISING_RATE = (
+    *("--lr", "1", "--warmup-steps", "30", "--num-steps", "100"),
+    *("--steps-per-epoch", "3", "--val-tokens", "3000"),
+)
+"""A rate that grows until the loss gets worse from epoch to epoch, and does not double."""
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "reason"),
+    [
+        (("--target-val-loss", "9"), "TARGET_MET", r"target met: [0-9.]+ <= 9\.0"),
+        (
+            RISING_RATE,
+            "EARLY_STOP",
+            r"epoch [0-9]+: validation loss .* for 2 epochs, .*; target not met",
+        ),
+        ((), "BUDGET_END", r"target not met: [0-9.]+ > 2\.2"),
+    ],
+)
+def test_each_way_to_end_well_is_the_same_on_stdout_and_in_the_record(
+    apr: Apr, tmp_path: Path, flags: tuple[str, ...], status: str, reason: str
+) -> None:
+    done = apr(*flags)
+    record = record_of(tmp_path)
+    assert (done.returncode, record["status"], record["exit_code"]) == (0, status, 0)
+    assert re.fullmatch(reason, record["reason"])
+    remedy = "; raise --num-steps" if status == "BUDGET_END" else ""
+    last = f"{status}: {record['reason']}{remedy}; {tmp_path / 'run'}"
+    assert done.stdout.splitlines()[-1] == last

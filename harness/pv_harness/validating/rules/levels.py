@@ -76,6 +76,8 @@ def bounds_can_hold(claim: Claim, _world: World) -> Iterator[Problem]:
         reported.add(metric)
         yield claim.problem("PV044", _contradiction(metric, so_far), "bounds", metric)
     for rule in claim.falsifier.levels:
+        if not rule.measurements:
+            continue
         so_far += rule.measurements
         keys = ("levels", rule.level.value, "measurements")
         for metric in _contradictory(so_far):
@@ -113,9 +115,10 @@ def _conditions(rule: LevelRule) -> Iterator[object]:
 
 
 def _contradictory(bounds: Sequence[Bound]) -> Iterator[str]:
-    for metric in dict.fromkeys(bound.metric for bound in bounds):
-        if not _satisfiable([bound for bound in bounds if bound.metric == metric]):
-            yield metric
+    by_metric: dict[str, list[Bound]] = {}
+    for bound in bounds:
+        by_metric.setdefault(bound.metric, []).append(bound)
+    yield from (metric for metric, found in by_metric.items() if not _satisfiable(found))
 
 
 def _satisfiable(bounds: Sequence[Bound]) -> bool:

@@ -168,7 +168,7 @@ def _shape_of(patch: Patch, world: World) -> tuple[Path, int, str] | None:
     start = _count_equal(before, after)
     end = _count_equal(reversed(before[start:]), reversed(after[start:]))
     changed = "\n".join(after[start : len(after) - end])
-    return _resolve(world.project.root / patch.file, world), start, _NO_MEANING.sub("", changed)
+    return _place_of_file(patch.file, world), start, _NO_MEANING.sub("", changed)
 
 
 def _count_equal(left: Iterable[str], right: Iterable[str]) -> int:
@@ -207,7 +207,7 @@ def _off_subject(
     falsifier: Falsifier, patch: Patch, subject: frozenset[Path] | None, world: World
 ) -> str:
     """Why a change there shows nothing about the claim; empty if it can."""
-    path = _resolve(world.project.root / patch.file, world)
+    path = _place_of_file(patch.file, world)
     if any(path.is_relative_to(_resolve(folder, world)) for folder in world.project.checks):
         return "is a file of the checks; plant the change in what they judge"
     if subject is None or path in subject:
@@ -238,7 +238,7 @@ def _subject_of(falsifier: Falsifier, world: World) -> frozenset[Path] | None:
         if None in files:
             return None  # has its own problem
         closure = world.tree.closure(file for file in files if file is not None)
-        world.subjects[covers] = frozenset(path.resolve() for path in closure)
+        world.subjects[covers] = frozenset(_resolve(path, world) for path in closure)
     return world.subjects[covers]
 
 
@@ -247,6 +247,12 @@ def _resolve(path: Path, world: World) -> Path:
     if path not in world.resolved:
         world.resolved[path] = path.resolve()
     return world.resolved[path]
+
+
+def _place_of_file(file: PurePosixPath, world: World) -> Path:
+    if file not in world.places:
+        world.places[file] = _resolve(world.project.root / file, world)
+    return world.places[file]
 
 
 def _text_of(patch: Patch, world: World) -> str | OSError:
@@ -259,7 +265,7 @@ def _text_of(patch: Patch, world: World) -> str | OSError:
 def _read_text(file: PurePosixPath, world: World) -> str | OSError:
     root = world.project.root
     try:
-        path = _resolve(root / file, world)
+        path = _place_of_file(file, world)
         if file.is_absolute() or not path.is_relative_to(_resolve(root, world)):
             return OSError(0, "lies outside the project")
         return read_regular(path, _MAX_SIZE_BYTES).decode("utf-8")

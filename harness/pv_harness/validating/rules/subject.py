@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pv_harness.documents.problem import Severity
-from pv_harness.fingerprint.syntax import SYNTAX_ERRORS, FunctionNode, parse, statements_of
+from pv_harness.fingerprint.syntax import FunctionNode, statements_of
 from pv_harness.validating.rules.texts import TO_DO
 from pv_harness.wording import meant
 
 
 if TYPE_CHECKING:
+    from ast import Module
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -65,7 +66,7 @@ def _modules_beside(name: str, world: World) -> Iterator[str]:
 def _unwatchable(function: str, path: Path, world: World) -> str:
     """Why calls of a function can't be seen; empty if they can."""
     functions = _functions(path, world)
-    if not functions and not _parses(path):
+    if not functions and _parsed(path, world) is None:
         return (
             "does not parse as Python, so that its functions are not known; correct that file"
         )
@@ -78,22 +79,22 @@ def _unwatchable(function: str, path: Path, world: World) -> str:
     return ""
 
 
-def _parses(path: Path) -> bool:
+def _parsed(path: Path, world: World) -> Module | None:
     try:
-        parse(path.read_bytes())
-    except (OSError, *SYNTAX_ERRORS):
-        return False
-    return True
+        return world.tree.read(path).tree
+    except OSError:
+        return None
 
 
 def _functions(path: Path, world: World) -> Mapping[str, bool]:
     if path not in world.functions:
         found: dict[str, bool] = {}
+        tree = _parsed(path, world)
         try:
-            for node in statements_of(parse(path.read_bytes()).body):
+            for node in statements_of(tree.body if tree else ()):
                 if isinstance(node, FunctionNode):
                     found[node.name] = bool(node.decorator_list) or found.get(node.name, False)
-        except (OSError, *SYNTAX_ERRORS):
+        except RecursionError:  # a thousand elifs
             found = {}
         world.functions[path] = found
     return world.functions[path]

@@ -36,6 +36,10 @@ class Claim:
     index: int
     falsifier: Falsifier
 
+    def within(self, document: Document) -> Claim:
+        """The same claim, in a document that holds less beside it."""
+        return Claim(document, self.index, self.falsifier)
+
     def problem(
         self,
         code: str,
@@ -88,6 +92,7 @@ class World:
         bound: IDs that the markers of checks name; None where they are not all known.
         complete: False where a file could not be read, so that an absent ID proves nothing.
         texts: files that planted changes go into, as contracts call them: text, or why none.
+        places: those files -> where they lie, links resolved.
         resolved: paths already asked about -> the same without links.
         functions: top-level functions of a module, and whether each has a decorator.
         subjects: covered modules -> the files of their import closure, links resolved.
@@ -101,6 +106,7 @@ class World:
     tree: SourceTree
     bound: frozenset[str] | None = frozenset()
     texts: dict[PurePosixPath, str | OSError] = field(default_factory=dict)
+    places: dict[PurePosixPath, Path] = field(default_factory=dict)
     resolved: dict[Path, Path] = field(default_factory=dict)
     functions: dict[Path, Mapping[str, bool]] = field(default_factory=dict)
     subjects: dict[tuple[str, ...], frozenset[Path]] = field(default_factory=dict)

@@ -437,7 +437,7 @@ def test_findings_of_one_code_are_listed_up_to_a_limit() -> None:
     "text",
     [
         "falsification_tests:\n" + "- {id: X-001, rule: a b c d e f}\n" * 10_000,
-        "equations: {e: {formula: f, invariants: [" + "a b c d, " * 50_000 + "z]}}\n" + ENTRY,
+        "equations: {e: {formula: f, invariants: [" + "a b c d, " * 49_000 + "z]}}\n" + ENTRY,
         "falsification_tests: [{rule: '" + "a " * 400_000 + "'}]",
         "equations: {e: {invariants: ['" + "a b " * 200_000 + "']}}\n" + ENTRY,
         "metadata: {depends_on: [" + "a/b-v1, " * 30_000 + "z]}",
