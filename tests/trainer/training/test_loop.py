@@ -22,6 +22,7 @@ from pv_trainer.errors import (
 )
 from pv_trainer.exit_status import ExitStatus
 from pv_trainer.formats.checkpoint import open_checkpoint
+from pv_trainer.model.decoder import Decoder
 from pv_trainer.training.epochs import EpochRecord
 from pv_trainer.training.evaluation import evaluate
 from pv_trainer.training.loop import RunResult, run_training, why_it_ends
@@ -34,6 +35,8 @@ from pv_trainer.training.schedule import learning_rate
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pv_trainer.model.config import ModelConfig
 
     Train = Callable[..., RunResult]
 
@@ -360,7 +363,9 @@ def test_a_number_that_is_not_finite_says_where_and_when(
 ) -> None:
     calls = iter([1.0, 2.0, math.nan])
     monkeypatch.setattr("pv_trainer.training.update.clip_gradients", lambda _: next(calls))
-    with pytest.raises(NumericalInstability, match=r"run: after 2 updates, grad_norm is nan"):
+    with pytest.raises(
+        NumericalInstability, match=r"run: after 2 updates, grad_norm is nan; lower"
+    ):
         train()
     assert read_json(tmp_path / "run" / "run.json")["status"] == "NUMERICAL_INSTABILITY"
     assert len(read_lines(tmp_path / "run" / "metrics.jsonl")) == 2
@@ -373,6 +378,20 @@ def test_a_step_0_that_is_not_finite_is_numerical_instability(
     with pytest.raises(NumericalInstability, match=r"after 0 updates, train_loss is inf"):
         train()
     assert read_json(tmp_path / "run" / "run.json")["exit_code"] == 21
+
+
+def test_of_weights_that_overflow_before_any_update_no_rate_is_to_blame(
+    train: Train, tmp_path: Path, make_config: Callable[..., ModelConfig]
+) -> None:
+    model = Decoder(make_config(vocab_size=328))
+    model.init_weights(torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        model.head_weight.mul_(1e38)  # finite, and too large for any product
+    init = tmp_path / "huge.apr"
+    save_apr(init, model, {})
+    with pytest.raises(NumericalInstability, match=r"is (nan|inf); look at the weights that"):
+        train(init=init)
+    assert not list((tmp_path / "run" / "ckpt").iterdir())
 
 
 def test_a_run_folder_that_can_not_be_made_is_a_failure_of_the_checkpoint(

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pv_trainer.training.resuming import ResumePoint
 
 LOG: Final = logging.getLogger("pv_trainer")
+_LOOK_AT_START: Final = "look at the weights that it starts from; no update has changed them"
 
 
 @contextmanager
@@ -175,7 +176,8 @@ def _located(book: RunBook) -> Iterator[None]:
         yield
     except NumericalInstability as error:
         what = f"{book.run_dir}: after {book.position.step} updates, {error.what}"
-        raise NumericalInstability(error.id, what, error.remedy) from error
+        remedy = error.remedy if book.position.step else _LOOK_AT_START
+        raise NumericalInstability(error.id, what, remedy) from error
     except Divergence as error:
         raise Divergence(error.id, f"{book.run_dir}: {error.what}", error.remedy) from error
     finally:
