@@ -127,9 +127,14 @@ def _pool(tokenizer: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _start_worker, (str(tokenizer),)
     )
+    others = set(multiprocessing.active_children())
     try:
         yield pool
     except BrokenProcessPool as error:
+        # The pool ends the processes that it knew when it broke, and then waits for all of
+        # them: also for one that was being started meanwhile.
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
         raise UsageError(
             error_ids.USAGE,
             f"one of {workers} encoding processes was killed, perhaps for its memory",
