@@ -210,6 +210,9 @@ def write_tokenizer(path: Path, ordinary: int, added: Sequence[int] = ()) -> Pat
     alphabet = sorted(ByteLevel.alphabet())
     vocab = {token: number for number, token in enumerate(alphabet)}
     vocab |= {f"filler-{number}": number for number in range(BYTE_IDS, ordinary)}
+    # The library counts on from the vocabulary, unless the token's id stands there as well.
+    counted_on = range(ordinary, ordinary + len(added))
+    vocab |= {_added_token(n): n for n in added if n not in counted_on}
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     byte_level = {
         "type": "ByteLevel",
@@ -220,7 +223,7 @@ def write_tokenizer(path: Path, ordinary: int, added: Sequence[int] = ()) -> Pat
     document = {
         "version": "1.0",
         "added_tokens": [
-            {"id": number, "content": f"<|added-{number}|>", "special": True, **flags}
+            {"id": number, "content": _added_token(number), "special": True, **flags}
             for number in added
         ],
         "pre_tokenizer": byte_level,
@@ -229,6 +232,10 @@ def write_tokenizer(path: Path, ordinary: int, added: Sequence[int] = ()) -> Pat
     }
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
+
+
+def _added_token(number: int) -> str:
+    return f"<|added-{number}|>"
 
 
 def write_dataset(folder: Path, tokenizer: Path) -> Path:
