@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer.atomic import atomic_file
 from pv_trainer.plain_files import read_plain
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {reprlib.repr(twice)[:60]} is there twice")
+        raise ValueError(f"the key {brief(twice)} is there twice")
     return found
 
 

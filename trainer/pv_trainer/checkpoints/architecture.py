@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pv_trainer import error_ids
 from pv_trainer.errors import InitInvalid
 from pv_trainer.model.config import BIASED, FAMILIES, ModelConfig
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -151,11 +151,11 @@ def _claimed_family(checkpoint: Checkpoint) -> tuple[str, str]:
     for place, claim in claims:
         if _normalise(claim) not in FAMILIES:
             _mismatch(
-                checkpoint, f"{place} is {_shown(claim)}; {' and '.join(FAMILIES)} are known"
+                checkpoint, f"{place} is {brief(claim)}; {' and '.join(FAMILIES)} are known"
             )
         if _normalise(claim) != _normalise(first):
             _mismatch(
-                checkpoint, f"{first_place} is {_shown(first)} and {place} is {_shown(claim)}"
+                checkpoint, f"{first_place} is {brief(first)} and {place} is {brief(claim)}"
             )
     return _normalise(first), first_place
 
@@ -190,7 +190,7 @@ def _refuse_variants(checkpoint: Checkpoint) -> None:
     for key, plain in variants.items():
         value = _lookup(checkpoint.metadata, key)
         if value is not None and value not in plain:
-            _bogus(checkpoint, f"{key} is {_shown(value)}, which this decoder does not compute")
+            _bogus(checkpoint, f"{key} is {brief(value)}, which this decoder does not compute")
 
 
 def _read_fields(checkpoint: Checkpoint) -> Iterator[tuple[str, tuple[Any, str]]]:
@@ -242,11 +242,6 @@ def _lookup(metadata: Mapping[str, Any], dotted: str) -> Any:
     for key in dotted.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _shown(value: object) -> str:
-    """A value on one line and short, whatever the file holds."""
-    return reprlib.repr(value)
 
 
 def _mismatch(checkpoint: Checkpoint, what: str) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import reprlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -12,6 +11,7 @@ from pv_trainer import error_ids
 from pv_trainer.errors import DataInvalid
 from pv_trainer.json_files import parse_json, write_json
 from pv_trainer.plain_files import read_plain
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def parse_manifest(value: object) -> Manifest:
     if missing := sorted(wanted.keys() - value.keys()):
         raise ValueError(f"the field {missing[0]} is missing")
     if unknown := sorted(value.keys() - wanted.keys()):
-        raise ValueError(f"the field {_shown(unknown[0])} is unknown")
+        raise ValueError(f"the field {brief(unknown[0])} is unknown")
     shards = tuple(_parse_shard(entry) for entry in checked("shards", value["shards"], list))
     for name, kind in wanted.items():
         if name.endswith("_sha256"):
@@ -116,7 +116,7 @@ def parse_manifest(value: object) -> Manifest:
         checked("eos_token_id", value["eos_token_id"], int)
     if value["eos_policy"] not in {"none", "between", "after"}:
         raise ValueError(
-            f"eos_policy {_shown(value['eos_policy'])} is none of none, between, after"
+            f"eos_policy {brief(value['eos_policy'])} is none of none, between, after"
         )
     manifest = Manifest(**{**value, "shards": shards})
     _check_agreement(manifest)
@@ -131,7 +131,7 @@ def checked(name: str, value: Any, kind: type) -> Any:
     """
     if type(value) is not kind or (type(value) is int and not 0 <= value < _MAX_COUNT):
         word = {int: f"a whole number from 0 to {_MAX_COUNT - 1}", str: "a string"}
-        shown = _shown(value)
+        shown = brief(value)
         raise ValueError(f"the field {name} is {shown}, not {word.get(kind, 'a list')}")
     return value
 
@@ -159,7 +159,7 @@ def _parse_shard(entry: object) -> Shard:
         raise ValueError("an entry of shards is not {file, sha256, tokens}")
     name = checked("shards.file", entry["file"], str)
     if not _SHARD_NAME.fullmatch(name):
-        raise ValueError(f"shards.file {_shown(name)} is not shard-00000.bin or the like")
+        raise ValueError(f"shards.file {brief(name)} is not shard-00000.bin or the like")
     tokens = checked("shards.tokens", entry["tokens"], int)
     if not tokens:
         raise ValueError(f"shards.tokens of {name} is 0")
@@ -169,9 +169,5 @@ def _parse_shard(entry: object) -> Shard:
 def _checked_digest(name: str, value: object) -> str:
     text: str = checked(name, value, str)
     if not _SHA256.fullmatch(text):
-        raise ValueError(f"the field {name} is {_shown(text)}, not 64 hex digits")
+        raise ValueError(f"the field {name} is {brief(text)}, not 64 hex digits")
     return text
-
-
-def _shown(value: object) -> str:
-    return reprlib.repr(value)[:60]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import reprlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from pv_trainer.data.manifest import MAX_VOCABULARY
 from pv_trainer.errors import DataInvalid
 from pv_trainer.json_files import parse_json
 from pv_trainer.plain_files import read_plain
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 END_OF_TEXT: Final = "<|endoftext|>"
-_MAX_BYTES: Final = 128 << 20
+MAX_BYTES: Final = 128 << 20
 """Some four times the largest that are published."""
 _MAX_TOLD: Final = 200
 _KINDS: Final = "name a tokenizer.json, or vocab.json + merges.txt"
@@ -102,7 +102,7 @@ def open_tokenizer(info: TokenizerInfo) -> Tokenizer:
         # The library believes the vocabulary where the two differ.
         if (found := tokenizer.token_to_id(token)) != number:
             raise _invalid(
-                file, f"the added token {_shown(token)} is {number} there and {found} in use"
+                file, f"the added token {brief(token)} is {number} there and {found} in use"
             )
     if getattr(tokenizer.model, "dropout", None) is not None:
         tokenizer.model.dropout = None
@@ -231,11 +231,11 @@ def _eos_token(file: Path, added: Mapping[str, int]) -> str | None:
     named = _json(config, _read(config)).get("eos_token")
     token = named.get("content") if isinstance(named, dict) else named
     if not isinstance(token, str | None):
-        raise _invalid(config, f"eos_token {_shown(token)} is not a string")
+        raise _invalid(config, f"eos_token {brief(token)} is not a string")
     if token is not None and token not in added:
         raise DataInvalid(
             error_ids.CORPUS_SPECIAL_IDS,
-            f"{config}: eos_token {_shown(token)} is not among the added tokens of {file.name}",
+            f"{config}: eos_token {brief(token)} is not among the added tokens of {file.name}",
             "add it as a special token: an ordinary vocabulary string can occur in any text",
         )
     return token
@@ -249,7 +249,7 @@ def _checked_ids(file: Path, ids: dict[str, Any]) -> dict[str, int]:
 
 def _read(file: Path) -> bytes:
     try:
-        return read_plain(file, _MAX_BYTES)
+        return read_plain(file, MAX_BYTES)
     except OSError as error:
         raise _invalid(file, f"it cannot be read: {error.strerror}", _KINDS) from error
 
@@ -262,10 +262,6 @@ def _json(file: Path, data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _invalid(file, "it is not a JSON object")
     return value
-
-
-def _shown(value: object) -> str:
-    return reprlib.repr(value)[:60]
 
 
 def _digest(documents: list[bytes]) -> str:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pv_trainer import error_ids
-from pv_trainer.data.tokenizer import read_tokenizer
+from pv_trainer.data.tokenizer import MAX_BYTES, read_tokenizer
 from pv_trainer.errors import DataInvalid
 from pv_trainer.json_files import read_json_object
 from pv_trainer.plain_files import read_plain
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 CONFIG: Final = "tokenizer_config.json"
 _BESIDE: Final = ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja")
 """What else transformers reads, taken over as it is."""
-_MAX_BYTES: Final = 512 << 20
 
 
 def write_tokenizer(folder: Path, info: TokenizerInfo) -> None:
@@ -36,12 +35,12 @@ def write_tokenizer(folder: Path, info: TokenizerInfo) -> None:
     """
     pair = len(info.files) > 1
     for file in info.files:
-        content = read_plain(file, _MAX_BYTES)
+        content = read_plain(file, MAX_BYTES)
         (folder / (file.name if pair else "tokenizer.json")).write_bytes(content)
     source = info.files[0].parent
     for name in _BESIDE:
         if (source / name).is_file():
-            (folder / name).write_bytes(read_plain(source / name, _MAX_BYTES))
+            (folder / name).write_bytes(read_plain(source / name, MAX_BYTES))
     text = json.dumps(_config(source / CONFIG, info, pair=pair), indent=2, ensure_ascii=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     found = read_tokenizer(folder)

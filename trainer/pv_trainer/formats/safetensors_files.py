@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from pv_trainer.formats.checkpoint_view import (
     first_ones,
 )
 from pv_trainer.plain_files import open_plain
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _checkpoint(
             if not name.isprintable() or len(name.encode()) > apr_layout.MAX_NAME:
                 raise InitInvalid(
                     error_ids.INIT_FORMAT,
-                    f"{file}: tensor name {reprlib.repr(name)} holds control characters, or "
+                    f"{file}: tensor name {brief(name)} holds control characters, or "
                     f"more than {apr_layout.MAX_NAME} bytes",
                 )
     homes = {name: file for file, tensors in headers.items() for name in tensors}
@@ -157,7 +157,7 @@ def _weight_map(index: Path) -> dict[str, str]:
         if not isinstance(file, str) or Path(file).name != file or not _is_name(file):
             raise InitInvalid(
                 error_ids.INIT_METADATA,
-                f"{index}: {reprlib.repr(name)} is in {reprlib.repr(file)}, not a file's name",
+                f"{index}: {brief(name)} is in {brief(file)}, not a file's name",
             )
     return weight_map
 

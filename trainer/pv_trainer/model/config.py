@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import reprlib
 import sys
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from pv_trainer.wording import brief
 
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise ValueError(
-                f"family: {reprlib.repr(self.family)} is none of {', '.join(FAMILIES)}"
-            )
+            raise ValueError(f"family: {brief(self.family)} is none of {', '.join(FAMILIES)}")
         for field in fields(self):
             _check_value(field.name, getattr(self, field.name), str(field.type))
         if self.use_bias != (self.family in BIASED):
@@ -66,7 +65,7 @@ class ModelConfig:
 
 
 def _check_value(name: str, value: object, kind: str) -> None:
-    shown = reprlib.repr(value)
+    shown = brief(value)
     if kind == "bool" and not isinstance(value, bool):
         raise ValueError(f"{name}: {shown} is not a boolean")
     if kind == "int" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
